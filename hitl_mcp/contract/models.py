@@ -1,0 +1,213 @@
+"""Bodies and objects of the wire (contract sections 2.2 to 2.6), used by both sides.
+
+Our own additions stand beside the contract's names: `kind`, `revision`, `decision`, `response_comment`,
+`response_channel`, `response_assurance`, `decided_revision`, `joined`, `repeat`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from hitl_mcp.contract.answers import ResponseType
+from hitl_mcp.contract.states import Assurance, Channel, Kind, Priority, Status
+from hitl_mcp.contract.text import Json, JsonObject, Text
+
+MIN_TIMEOUT, MAX_TIMEOUT = 60, 86_400
+DEFERRED_TIMEOUT = 30 * 86_400
+MAX_REQUEST_TEXT = 2_000
+MAX_COMMENT = 2_000
+
+ProcessingType = Literal["time-sensitive", "deferred"]
+Platform = Literal["n8n", "zapier", "web_portal", "api", "mobile", "webhook"]
+
+_RequestText = Annotated[Text, Field(min_length=1, max_length=MAX_REQUEST_TEXT)]
+_Timeout = Annotated[int, Field(ge=MIN_TIMEOUT, le=DEFERRED_TIMEOUT)]
+
+
+class NewRequest(BaseModel):
+    """The body of "create request".
+
+    An approval (`kind="approval"`) brings no options of its own: the service builds Approve, Reject and Needs Changes
+    with the default Reject (D11, H6), so that a label can never say something else than the outcome.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    kind: Kind = Kind.QUESTION
+    processing_type: ProcessingType = "deferred"
+    type: Literal["markdown"] = "markdown"
+    priority: Priority = Priority.MEDIUM
+    request_text: _RequestText
+    response_type: ResponseType = ResponseType.SINGLE_SELECT
+    response_config: JsonObject = Field(default_factory=dict)
+    default_response: Json = None
+    timeout_seconds: _Timeout | None = None
+    context: JsonObject | None = None
+    platform: Platform = "api"
+    platform_version: Annotated[Text, Field(max_length=100)] | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.processing_type == "time-sensitive":
+            if self.timeout_seconds is None:
+                raise ValueError("timeout_seconds is required for time-sensitive requests")
+            if self.timeout_seconds > MAX_TIMEOUT:
+                raise ValueError(f"timeout_seconds must be between {MIN_TIMEOUT} and {MAX_TIMEOUT}")
+        if self.kind is Kind.APPROVAL and {"response_type", "response_config", "default_response"} & (
+            self.model_fields_set
+        ):
+            raise ValueError(
+                "an approval has fixed options; leave out response_type, response_config, default_response"
+            )
+        return self
+
+
+class RequestChange(BaseModel):
+    """The body of PATCH: any non-empty subset. An approval's options cannot be changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    request_text: _RequestText | None = None
+    priority: Priority | None = None
+    context: JsonObject | None = None
+    timeout_seconds: _Timeout | None = None
+    response_config: JsonObject | None = None
+    default_response: Json = None
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("At least one field must be provided for update")
+        return self
+
+
+class NewAnswer(BaseModel):
+    """What a reviewer sends: the answer, and the revision that was on the screen (H4)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    response_data: Json
+    revision: Annotated[int, Field(ge=1)]
+    comment: Annotated[Text, Field(max_length=MAX_COMMENT)] = ""
+
+
+class Reviewer(BaseModel):
+    """A person, as others see them."""
+
+    id: str
+    name: str
+    email: str | None = None
+
+
+class ReviewRequest(BaseModel):
+    """A request as every reply, tool and page sees it (contract section 2.5)."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: str
+    loop_id: str
+    creator_id: str
+    api_key_id: str
+    kind: Kind = Kind.QUESTION
+    status: Status
+    revision: int = 1
+    view_digest: str | None = None
+    processing_type: str
+    type: str
+    priority: Priority
+    request_text: str
+    response_type: ResponseType
+    response_config: dict[str, Any]
+    default_response: Any = None
+    context: dict[str, Any] | None = None
+    platform: str
+    platform_version: str | None = None
+    user_agent: str | None = None
+    timeout_at: datetime
+    created_at: datetime
+    updated_at: datetime
+    claimed_by: str | None = None
+    claimed_by_user: Reviewer | None = None
+    claimed_at: datetime | None = None
+    cancelled_at: datetime | None = None
+    response_by: str | None = None
+    response_by_user: Reviewer | None = None
+    response_at: datetime | None = None
+    response_data: Any = None
+    response_comment: str | None = None
+    response_channel: Channel | None = None
+    response_assurance: Assurance | None = None
+    response_time_seconds: float | None = None
+    decided_revision: int | None = None
+    decision: str | None = None
+    first_delivered_at: datetime | None = None
+
+
+class Created(BaseModel):
+    """The reply to "create request" (contract section 2.4), with the request itself beside the contract's fields.
+
+    `joined`: the same question was open, or decided and not collected; this is one request, not two.
+    `repeat`: its decision was handed over moments ago; one approval allows one action.
+    """
+
+    request_id: str
+    status: Status
+    processing_type: str
+    type: str
+    priority: Priority
+    timeout_at: datetime
+    broadcasted_to: int
+    notifications_sent: int
+    polling_url: str
+    joined: bool = False
+    repeat: bool = False
+    open_ahead: int = 0
+    request: ReviewRequest
+
+
+class Loop(BaseModel):
+    """A place where questions of one subject go, with the people who answer them."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: str
+    name: str
+    description: str | None = None
+    icon: str
+    creator_id: str
+    member_count: int
+    pending_count: int
+    created_at: datetime
+    updated_at: datetime
+
+
+def _status(value: object) -> object:
+    return Status(value) if isinstance(value, str) and value == "timed_out" else value
+
+
+Sort = Literal["created_at_desc", "created_at_asc", "priority_desc", "status_asc"]
+
+
+class RequestFilter(BaseModel):
+    """Which requests to list (contract section 2.5)."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    status: Annotated[Status, BeforeValidator(_status)] | None = None
+    priority: Priority | None = None
+    loop_id: str | None = None
+    limit: Annotated[int, Field(ge=1, le=100)] = 50
+    offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    sort: Sort = "created_at_desc"
+
+
+class Change(BaseModel):
+    """One entry of the event log as the event stream carries it: which request, and what happened."""
+
+    position: int
+    request_id: str
+    type: str
+    status: Status

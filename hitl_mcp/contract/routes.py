@@ -1,0 +1,35 @@
+"""Paths of the wire contract, and of our additions beside it. `{name}` marks a path parameter."""
+
+from __future__ import annotations
+
+KEY_TEST = "/v1/test"
+LOOPS = "/v1/api/loops"
+LOOP = "/v1/api/loops/{loop_id}"
+LOOP_REQUESTS = "/v1/api/loops/{loop_id}/requests"
+REQUESTS = "/v1/api/requests"
+REQUEST = "/v1/api/requests/{request_id}"
+
+# our additions
+REQUEST_WAIT = "/v1/api/requests/{request_id}/wait"
+REQUEST_DELIVERED = "/v1/api/requests/{request_id}/delivered"
+REQUEST_EVENTS = "/v1/api/requests/{request_id}/events"
+REQUEST_CLAIM = "/v1/api/requests/{request_id}/claim"
+REQUEST_RELEASE = "/v1/api/requests/{request_id}/release"
+REQUEST_RESPOND = "/v1/api/requests/{request_id}/respond"
+REVIEWS = "/v1/api/reviews"
+REVIEW = "/v1/api/reviews/{request_id}"
+EVENTS = "/v1/api/events"
+EVENTS_STREAM = "/v1/api/events/stream"
+
+# the local service only
+HELLO = "/v1/local/hello"
+STATUS = "/v1/local/status"
+STOP = "/v1/local/stop"
+SIGN_INS = "/v1/local/sign-ins"
+OPEN_INBOX = "/v1/local/open-inbox"
+SESSIONS = "/v1/local/sessions"
+
+IDEMPOTENCY_KEY = "Idempotency-Key"
+CLIENT_NAME = "X-HITL-Client"
+NONCE = "X-HITL-Nonce"
+PROOF = "X-HITL-Proof"

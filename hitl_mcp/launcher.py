@@ -1,0 +1,260 @@
+"""Finds the local service of a data folder, or starts it (D13).
+
+Any number of clients may try at once: a lock in the folder lets one of them start it, the others find it. What answers
+on the port is believed only with the folder's proof (H14). An older service is asked to end and started again by a newer
+client; a newer one is used as long as it speaks the same contract (H27).
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.abc
+import anyio.to_thread
+from filelock import FileLock, Timeout
+
+from hitl_mcp import __version__
+from hitl_mcp.contract import local as derive
+from hitl_mcp.contract import routes
+from hitl_mcp.contract.local import CONTRACT_VERSION, SECRET_FILE, SERVICE_LOCK, START_LOCK, STATE_FILE, ServiceState
+from hitl_mcp.errors import HITLError, NotConfigured, ServiceNotStarted, Unreachable
+from hitl_mcp.sdk import http
+from hitl_mcp.sdk.endpoint import Endpoint
+from hitl_mcp.sdk.failures import envelope_data
+from hitl_mcp.settings import Settings, check_backend, service_environment
+
+START_SECONDS = 20.0
+END_SECONDS = 5.0
+HELLO_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A service that proved to be ours."""
+
+    folder: Path
+    state: ServiceState
+    secret: bytes
+    version: str
+    contract: int
+
+    @property
+    def address(self) -> str:
+        """Where its API is."""
+        return f"http://127.0.0.1:{self.state.port}"
+
+    def endpoint(self) -> Endpoint:
+        """For the agents on this machine."""
+        return self._as(derive.agent_key(self.secret, self.state.instance))
+
+    def console(self) -> Endpoint:
+        """For the person at this machine's terminal."""
+        return self._as(derive.console_key(self.secret, self.state.instance))
+
+    def session(self, token: str) -> Endpoint:
+        """For a signed-in reviewer at the terminal."""
+        return self._as(token)
+
+    def _as(self, key: str) -> Endpoint:
+        hosted = self.state.hosted_by == "stdio"
+        return Endpoint(
+            self.address, key, f"http://localhost:{self.state.port}", self.state.port, self.secret,
+            "The inbox is served by this agent's own process and goes away with it." if hosted else None,
+        )  # fmt: skip
+
+
+class LocalService:
+    """The `Resolver` of the local backend.
+
+    Args:
+        settings: which folder, and how the service is started.
+        host: task group in which the service runs when no background process can be started; without one that is an
+            error.
+    """
+
+    def __init__(self, settings: Settings, host: anyio.abc.TaskGroup | None = None) -> None:
+        self._settings = settings
+        self._host = host
+        self._lock = anyio.Lock()
+        self._current: Endpoint | None = None
+
+    async def endpoint(self, failed: Endpoint | None = None) -> Endpoint:
+        """See `Resolver`. Raises: NotConfigured, ServiceNotStarted."""
+        async with self._lock:
+            if self._current is None or self._current is failed:
+                self._current = (await self.found_or_started()).endpoint()
+            return self._current
+
+    async def found_or_started(self) -> Found:
+        """The running service of this folder, started when there is none."""
+        check_backend(self._settings)
+        found = await find(self._settings.data_dir)
+        if found is not None and not _too_old(found):
+            return found
+        self._settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = FileLock(self._settings.data_dir / START_LOCK, thread_local=False)
+        try:
+            await anyio.to_thread.run_sync(lambda: lock.acquire(timeout=START_SECONDS), abandon_on_cancel=True)
+        except (Timeout, OSError) as error:
+            raise ServiceNotStarted(
+                f"Another process is starting the local service and does not get ready (lock in {self._settings.data_dir}). "
+                "See `hitl-mcp status`."
+            ) from error
+        try:
+            found = await find(self._settings.data_dir)
+            if found is not None and _too_old(found):
+                await end(found)
+                found = None
+            return found or await self._start()
+        finally:
+            lock.release()
+
+    async def _start(self) -> Found:
+        if self._settings.service != "in-process":
+            try:
+                await anyio.to_thread.run_sync(_spawn, self._settings)
+            except OSError as error:
+                if self._settings.service == "background" or self._host is None:
+                    raise ServiceNotStarted(f"The local service could not be started in the background: {error}") from error
+                await self._host_here(self._host)
+        elif self._host is not None:
+            await self._host_here(self._host)
+        else:
+            raise ServiceNotStarted(
+                "HITL_SERVICE is in-process, so only an agent's own process hosts the service, and none does right now. "
+                "Start your MCP client, or unset HITL_SERVICE."
+            )
+        found = await find(self._settings.data_dir)
+        if found is None:
+            raise ServiceNotStarted(
+                f"The local service was started but does not answer. Its log is {self._settings.data_dir / 'service.log'}."
+            )
+        return found
+
+    async def _host_here(self, host: anyio.abc.TaskGroup) -> None:
+        from hitl_mcp.service.run import running
+
+        async def serve(*, task_status: anyio.abc.TaskStatus[str | None]) -> None:
+            ready = False
+            try:
+                async with running(self._settings, hosted_by="stdio") as services:
+                    ready = True
+                    task_status.started(None)
+                    await services.stopping.wait()
+            except HITLError as error:
+                if ready:
+                    raise
+                task_status.started(str(error))
+
+        problem = await host.start(serve)
+        if problem is not None:
+            raise ServiceNotStarted(problem)
+
+
+def _too_old(found: Found) -> bool:
+    """Whether this client must replace the service. Raises: NotConfigured when the service is of a later contract."""
+    if found.contract > CONTRACT_VERSION:
+        raise NotConfigured(
+            f"The local service has version {found.version}, which this client ({__version__}) cannot speak with. Update "
+            "this hitl-mcp, or end the other with `hitl-mcp stop` and start this one."
+        )
+    return derive.version_tuple(found.version) < derive.version_tuple(__version__)
+
+
+def read_state(folder: Path) -> tuple[ServiceState, bytes] | None:
+    """What the folder says about a running service."""
+    try:
+        state = ServiceState.model_validate_json((folder / STATE_FILE).read_bytes())
+        return state, bytes.fromhex((folder / SECRET_FILE).read_text(encoding="ascii").strip())
+    except (OSError, ValueError):
+        return None
+
+
+async def find(folder: Path) -> Found | None:
+    """The folder's service, if it runs and proves to be ours; starts nothing and changes nothing."""
+    known = read_state(folder)
+    if known is None:
+        return None
+    state, secret = known
+    unproven = Found(folder, state, secret, state.version, state.contract)
+    try:
+        data = await ask(unproven.session("none"), "GET", routes.HELLO, seconds=HELLO_SECONDS)
+    except HITLError:
+        return None
+    if data.get("instance") != state.instance:
+        return None
+    return Found(folder, state, secret, str(data["version"]), int(data["contract"]))
+
+
+async def ask(
+    endpoint: Endpoint, method: str, path: str, body: dict[str, Any] | None = None, *, seconds: float = 10.0
+) -> dict[str, Any]:
+    """One call of the terminal commands; returns the envelope's data. Raises: Unreachable and the Refused tree."""
+    nonce = http.new_nonce()
+    headers = http.call_headers(endpoint, nonce)
+    async with http.new_client(read_seconds=seconds) as client:
+        try:
+            response = await client.request(method, endpoint.base_url + path, json=body, headers=headers)
+        except http.TransportError as error:
+            raise Unreachable(f"The local service does not answer ({type(error).__name__})") from error
+    http.check_proof(endpoint, nonce, response)
+    return envelope_data(response.status_code, response.content)
+
+
+async def end(found: Found) -> bool:
+    """Ask the service to end and wait for it; True when it is gone."""
+    try:
+        await ask(found.console(), "POST", routes.STOP)
+    except Unreachable:
+        pass
+    lock = FileLock(found.folder / SERVICE_LOCK, timeout=0)
+    with anyio.move_on_after(END_SECONDS):
+        while True:
+            try:
+                lock.acquire()
+            except Timeout:
+                await anyio.sleep(0.02)
+            else:
+                lock.release()
+                return True
+    return False
+
+
+def _spawn(settings: Settings) -> None:
+    """Start the background process and return when it is ready.
+
+    Its first line on stdout says that it is, or why it cannot be. It has no other handle of ours (H34).
+
+    Raises: ServiceNotStarted with the service's own words; OSError when no process can be started.
+    """
+    flags: dict[str, Any] = {}
+    if sys.platform == "win32":
+        flags["creationflags"] = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
+    else:
+        flags["start_new_session"] = True
+    with subprocess.Popen(
+        [sys.executable, "-m", "hitl_mcp", "service"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=settings.data_dir,
+        env=service_environment(settings),
+        close_fds=True,
+        **flags,
+    ) as process:
+        if process.stdout is None:
+            raise OSError("no pipe to the service")
+        line = process.stdout.readline()
+    if not line:
+        raise ServiceNotStarted(
+            f"The local service ended while it started. Its log is {settings.data_dir / 'service.log'}."
+        )
+    said = json.loads(line)
+    if said.get("error"):
+        raise ServiceNotStarted(str(said["error"]))

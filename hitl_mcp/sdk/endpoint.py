@@ -1,0 +1,44 @@
+"""Where a backend is and how to know it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One address of a backend.
+
+    Attributes:
+        base_url: without a path; `/v1/...` is added.
+        key: sent as bearer token; never logged.
+        inbox: where a person answers, for humans to read.
+        port: with `proof_secret`, what each answer's proof is checked against (H14).
+        proof_secret: the data folder's secret; None where TLS does this work.
+        note: something the agent's user should know about this backend.
+    """
+
+    base_url: str
+    key: str
+    inbox: str
+    port: int = 0
+    proof_secret: bytes | None = None
+    note: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self.base_url!r})"
+
+
+class Resolver(Protocol):
+    """Finds the backend, and finds it again after it went away."""
+
+    async def endpoint(self, failed: Endpoint | None = None) -> Endpoint:
+        """The backend's address.
+
+        Args:
+            failed: the address that just did not answer.
+
+        Raises: Unreachable, NotConfigured.
+        """
+        ...

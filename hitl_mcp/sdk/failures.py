@@ -1,0 +1,32 @@
+"""From a response to its data, or to the right error (contract section 1.3)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+from hitl_mcp.errors import ContractBroken, refusal
+
+
+def envelope_data(status: int, body: bytes) -> Any:
+    """The `data` of a successful answer. A 408 of the long poll is a success that says `pending`.
+
+    Raises: a Refused subclass for an answer that says no, ContractBroken for one that cannot be read.
+    """
+    try:
+        parsed = json.loads(body)
+    except ValueError:
+        parsed = None
+    if not isinstance(parsed, dict):
+        if status >= 400:
+            raise refusal(status, f"The backend answered with status {status} and no readable text")
+        raise ContractBroken("The backend's answer is not JSON. It was not taken for a decision.")
+    envelope = cast("dict[str, Any]", parsed)
+    error = envelope.get("error")
+    if error is False and (status < 400 or status == 408):
+        return envelope.get("data")
+    message = envelope.get("msg")
+    text = message if isinstance(message, str) and message else f"The backend answered with status {status}"
+    if error is not True and status < 400:
+        raise ContractBroken("The backend's answer has no envelope. It was not taken for a decision.")
+    raise refusal(status if status >= 400 else 400, text, envelope.get("data"))

@@ -1,0 +1,61 @@
+"""The one import of the HTTP library. `httpx2` is the maintained continuation of httpx and comes with `mcp` 2.x."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+
+import httpx2
+
+from hitl_mcp import __version__
+from hitl_mcp.contract.local import proof
+from hitl_mcp.contract.routes import NONCE, PROOF
+from hitl_mcp.errors import Unreachable
+from hitl_mcp.sdk.endpoint import Endpoint
+
+Client = httpx2.AsyncClient
+HTTPResponse = httpx2.Response
+TransportError = httpx2.TransportError
+NotConnected = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+"""Failures before anything was sent; repeating is always safe."""
+
+CALL_SECONDS = 35.0
+"""Read timeout of a plain call: a little more than the service's own limit for a unit of work."""
+
+
+def new_client(*, read_seconds: float = CALL_SECONDS) -> Client:
+    """A pooled client. Proxies of the environment are not used: the local service is on loopback."""
+    return httpx2.AsyncClient(
+        timeout=httpx2.Timeout(5.0, read=read_seconds, pool=60.0),
+        limits=httpx2.Limits(max_connections=20, max_keepalive_connections=20, keepalive_expiry=60.0),
+        headers={"User-Agent": f"hitl-mcp-server/{__version__}"},
+        trust_env=False,
+        follow_redirects=False,
+    )
+
+
+def new_nonce() -> str:
+    """A fresh challenge for one call."""
+    return secrets.token_hex(16)
+
+
+def call_headers(endpoint: Endpoint, nonce: str) -> dict[str, str]:
+    """Credential and challenge of one call."""
+    headers = {"Authorization": f"Bearer {endpoint.key}"}
+    if endpoint.proof_secret is not None:
+        headers[NONCE] = nonce
+    return headers
+
+
+def check_proof(endpoint: Endpoint, nonce: str, response: HTTPResponse) -> None:
+    """Raises: Unreachable when somebody else answers on the service's port (H14)."""
+    if endpoint.proof_secret is None:
+        return
+    expected = proof(endpoint.proof_secret, nonce, endpoint.port)
+    if not hmac.compare_digest(response.headers.get(PROOF, ""), expected):
+        raise Unreachable(f"Another program answers on port {endpoint.port}; its answer was not read")
+
+
+def stream_timeout(silence_seconds: float) -> httpx2.Timeout:
+    """For an event stream: a bound on silence, none on length."""
+    return httpx2.Timeout(5.0, read=silence_seconds, pool=60.0)

@@ -1,0 +1,151 @@
+"""One watcher serves all waiting requests of a client (D7).
+
+A waiter registers, looks, waits, looks again. The stream only wakes; what it says is read from the request itself. When
+the stream is cut it is opened again where it ended; when it is silent or lies, a slow look at the event log remains.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+import anyio
+
+from hitl_mcp.contract.models import Change, ReviewRequest
+from hitl_mcp.errors import HITLError
+
+log = logging.getLogger(__name__)
+
+SLOW_LOOK_SECONDS = 20.0
+LINGER_SECONDS = 20.0
+"""How long the stream stays open after the last waiter, because agents ask in bursts."""
+MAX_BACKOFF_SECONDS = 5.0
+
+
+class Source(Protocol):
+    """What the watcher needs of the client."""
+
+    async def get_request(self, request_id: str) -> ReviewRequest:
+        """The request as it stands."""
+        ...
+
+    async def changes_after(self, position: int | None) -> tuple[list[Change], int]:
+        """What happened after a position."""
+        ...
+
+    def stream(self, after: int | None) -> AsyncIterator[Change | int]:
+        """Positions (on opening) and changes, as they happen."""
+        ...
+
+
+class Watch:
+    """One waiter's view of one request.
+
+    Attributes:
+        request: as last seen.
+    """
+
+    def __init__(self, source: Source, request: ReviewRequest) -> None:
+        self._source = source
+        self.request = request
+        self.news = anyio.Event()
+
+    async def changed(self, seconds: float) -> bool:
+        """Wait up to `seconds` for something to happen to the request; read it again when it does."""
+        with anyio.move_on_after(max(seconds, 0)):
+            await self.news.wait()
+        if not self.news.is_set():
+            return False
+        self.news = anyio.Event()
+        self.request = await self._source.get_request(self.request.id)
+        return True
+
+
+class Watcher:
+    """Keeps one stream open while anybody waits. `run` does the work, in a task of the client's owner."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._watches: dict[str, set[Watch]] = {}
+        self._wanted = anyio.Event()
+        self._position: int | None = None
+
+    @contextmanager
+    def watching(self, request: ReviewRequest) -> Iterator[Watch]:
+        """Register for a request. The first `changed` looks at once: something may have happened before."""
+        watch = Watch(self._source, request)
+        watch.news.set()
+        group = self._watches.setdefault(request.id, set())
+        group.add(watch)
+        self._wanted.set()
+        try:
+            yield watch
+        finally:
+            group.discard(watch)
+            if not group:
+                self._watches.pop(request.id, None)
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        while True:
+            await self._wanted.wait()
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._follow)
+                tasks.start_soon(self._look_now_and_then)
+                await self._until_unwanted()
+                tasks.cancel_scope.cancel()
+
+    async def _until_unwanted(self) -> None:
+        idle = 0.0
+        while idle < LINGER_SECONDS:
+            await anyio.sleep(LINGER_SECONDS / 4)
+            idle = 0.0 if self._watches else idle + LINGER_SECONDS / 4
+        self._wanted = anyio.Event()
+        if self._watches:  # somebody came between the last look and now
+            self._wanted.set()
+
+    async def _follow(self) -> None:
+        failures = 0
+        while True:
+            try:
+                async for item in self._source.stream(self._position):
+                    failures = 0
+                    if isinstance(item, Change):
+                        self._tell(item)
+                    elif self._position is None:
+                        # nothing is known about the time before this position, so every waiter looks once
+                        self._position = item
+                        self._wake_all()
+            except HITLError as error:
+                log.info("The event stream ended: %s", error)
+                failures += 1
+            # at once after a clean end or a first failure, because a restarted service is back within a second
+            if failures:
+                await anyio.sleep(min(MAX_BACKOFF_SECONDS, 0.05 * 2**failures) * random.uniform(0.5, 1))
+
+    async def _look_now_and_then(self) -> None:
+        while True:
+            await anyio.sleep(SLOW_LOOK_SECONDS)
+            try:
+                changes, position = await self._source.changes_after(self._position)
+            except HITLError as error:
+                log.info("The event log could not be read: %s", error)
+                continue
+            for change in changes:
+                self._tell(change)
+            if self._position is None:
+                self._position = position
+                self._wake_all()
+
+    def _tell(self, change: Change) -> None:
+        self._position = max(self._position or 0, change.position)
+        for watch in self._watches.get(change.request_id, ()):
+            watch.news.set()
+
+    def _wake_all(self) -> None:
+        for group in self._watches.values():
+            for watch in group:
+                watch.news.set()

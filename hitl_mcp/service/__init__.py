@@ -1,0 +1,1 @@
+"""Ring 1: the wire-compatible service. It knows the contract and nothing of the client."""

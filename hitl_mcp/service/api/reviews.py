@@ -1,0 +1,50 @@
+"""What a signed-in person can do over the API: claim, release, answer. No API key reaches these (D10)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from hitl_mcp.contract import routes
+from hitl_mcp.contract.models import NewAnswer
+from hitl_mcp.service import rows
+from hitl_mcp.service.api.parameters import RequestId
+from hitl_mcp.service.auth import ReviewerCaller, ServicesHere
+from hitl_mcp.service.envelope import reply
+
+router = APIRouter(tags=["reviews"])
+
+
+@router.get(routes.REVIEWS)
+async def open_reviews(
+    person: ReviewerCaller, services: ServicesHere, limit: Annotated[int, Query(ge=1, le=200)] = 100
+) -> Response:
+    """What waits for a person, the most urgent first."""
+    found = await services.store.read(lambda tx: rows.open_requests(tx, limit))
+    return reply("Requests retrieved successfully", {"requests": found, "count": len(found)})
+
+
+@router.get(routes.REVIEW)
+async def one_review(request_id: RequestId, person: ReviewerCaller, services: ServicesHere) -> Response:
+    """One request, as a reviewer sees it."""
+    request = await services.store.read(lambda tx: rows.find_view(tx, request_id))
+    return reply("Request retrieved successfully", {"request": request})
+
+
+@router.post(routes.REQUEST_CLAIM)
+async def claim(request_id: RequestId, person: ReviewerCaller, services: ServicesHere) -> Response:
+    """Take a request for a while."""
+    return reply("Request claimed", {"request": await services.lifecycle.claim(person, request_id)})
+
+
+@router.post(routes.REQUEST_RELEASE)
+async def release(request_id: RequestId, person: ReviewerCaller, services: ServicesHere) -> Response:
+    """Give a claimed request back."""
+    return reply("Request released", {"request": await services.lifecycle.release(person, request_id)})
+
+
+@router.post(routes.REQUEST_RESPOND)
+async def respond(request_id: RequestId, answer: NewAnswer, person: ReviewerCaller, services: ServicesHere) -> Response:
+    """Answer the revision that was shown."""
+    return reply("Response recorded", {"request": await services.lifecycle.decide(person, request_id, answer)})

@@ -1,0 +1,87 @@
+"""The envelope `{error, msg, data}` around every reply (contract section 1.3)."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+from pydantic_core import to_json
+from starlette.exceptions import HTTPException
+
+from hitl_mcp.errors import AnswerRejected, BadRequest, Refused, refusal
+
+log = logging.getLogger(__name__)
+
+
+def reply(msg: str, data: BaseModel | dict[str, Any], *, status: int = 200) -> Response:
+    """A successful answer."""
+    return Response(to_json({"error": False, "msg": msg, "data": data}), status, media_type="application/json")
+
+
+def refuse(error: Refused) -> Response:
+    """An answer that says no."""
+    body: dict[str, Any] = {"error": True, "msg": error.message}
+    if error.details is not None:
+        body["data"] = error.details
+    headers: dict[str, str] = {}
+    if isinstance(error.details, dict) and "retry_after" in error.details:
+        headers["Retry-After"] = str(error.details["retry_after"])  # pyright: ignore[reportUnknownArgumentType]
+    return Response(json.dumps(body), error.status, headers, "application/json")
+
+
+def install(app: FastAPI) -> None:
+    """Let every failure of `app` leave in the envelope."""
+
+    async def refused(_: Request, error: Exception) -> Response:
+        if not isinstance(error, Refused):
+            raise error
+        return refuse(error)
+
+    async def rejected(_: Request, error: Exception) -> Response:
+        if not isinstance(error, AnswerRejected):
+            raise error
+        return refuse(BadRequest("Validation failed", {"field": error.field, "issue": error.reason}))
+
+    async def invalid(_: Request, error: Exception) -> Response:
+        if not isinstance(error, RequestValidationError):
+            raise error
+        return refuse(_invalid(error))
+
+    async def http(_: Request, error: Exception) -> Response:
+        if not isinstance(error, HTTPException):
+            raise error
+        words = {404: "There is nothing at this address", 405: "This address does not take that method"}
+        return refuse(refusal(error.status_code, words.get(error.status_code, str(error.detail))))
+
+    async def fault(_: Request, error: Exception) -> Response:
+        log.error("A fault while answering", exc_info=error)
+        return refuse(refusal(500, "Internal server error"))
+
+    app.add_exception_handler(Refused, refused)
+    app.add_exception_handler(AnswerRejected, rejected)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(Exception, fault)
+
+
+def _invalid(error: RequestValidationError) -> Refused:
+    fault = error.errors()[0]
+    where = [str(part) for part in fault["loc"]]
+    if fault["type"] == "json_invalid":
+        return BadRequest("Invalid request body", str(fault.get("ctx", {}).get("error", "not JSON")))
+    if where[:1] == ["path"]:
+        kind = "loop" if "loop_id" in where else "request"
+        return BadRequest(f"Invalid {kind} ID format")
+    field = ".".join(where[1:])
+    why = str(fault["msg"]).removeprefix("Value error, ")
+    if field == "request_text" and fault["type"] in ("missing", "string_too_short"):
+        return BadRequest("Request text is required", "request_text must be between 1 and 2000 characters")
+    if why == "timeout_seconds is required for time-sensitive requests":
+        return BadRequest(why)
+    return BadRequest("Validation failed", f"{field} {why}".strip())
+
+

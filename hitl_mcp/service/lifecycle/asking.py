@@ -1,0 +1,197 @@
+"""What an agent does: create, change, cancel, collect."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import bindparam, insert, update
+
+from hitl_mcp.contract.answers import check_answer, read_config
+from hitl_mcp.contract.ids import new_id
+from hitl_mcp.contract.models import DEFERRED_TIMEOUT, MAX_TIMEOUT, NewRequest, RequestChange, ReviewRequest
+from hitl_mcp.contract.outcome import APPROVAL_CONFIG, APPROVAL_DEFAULT
+from hitl_mcp.contract.states import OPEN, Kind
+from hitl_mcp.contract.text import canonical, digest
+from hitl_mcp.errors import AnswerRejected, BadRequest
+from hitl_mcp.service import rows
+from hitl_mcp.service.actors import Agent
+from hitl_mcp.service.lifecycle.record import note
+from hitl_mcp.service.store.base import Tx
+from hitl_mcp.service.store.tables import requests
+
+_insert = insert(requests)
+_open = (requests.c.id == bindparam("request_id"), requests.c.status.in_(rows.OPEN_STATES), requests.c.timeout_at > bindparam("now"))
+_cancel = (
+    update(requests)
+    .where(*_open)
+    .values(
+        status="cancelled", cancelled_at=bindparam("now"), updated_at=bindparam("now"), claimed_by=None,
+        claimed_at=None, claim_expires_at=None, seq=requests.c.seq + 1,
+    )
+    .returning(requests.c.seq)
+)  # fmt: skip
+_deliver = (
+    update(requests)
+    .where(
+        requests.c.id == bindparam("request_id"),
+        requests.c.first_delivered_at.is_(None),
+        requests.c.status.not_in(rows.OPEN_STATES),
+    )
+    .values(first_delivered_at=bindparam("now"), seq=requests.c.seq + 1)
+    .returning(requests.c.seq)
+)
+
+
+def view_digest(loop_id: str, agent: Agent, fields: dict[str, Any]) -> str:
+    """SHA-256 over everything a reviewer decides on (H4)."""
+    seen = ("kind", "type", "request_text", "context", "response_type", "response_config", "default_response")
+    return digest(
+        {"loop_id": loop_id, "requester": [agent.api_key_id, agent.client], **{name: fields[name] for name in seen}}
+    )
+
+
+def create(tx: Tx, agent: Agent, loop_id: str, new: NewRequest) -> ReviewRequest:
+    """A new request, and the first entry of its log. Raises: BadRequest for a configuration or default that is off."""
+    request_id = new_id()
+    fields: dict[str, Any] = {
+        "kind": new.kind.value,
+        "type": new.type,
+        "request_text": new.request_text,
+        "response_type": new.response_type.value,
+        "response_config": canonical(_config(new)),
+        "default_response": canonical(_default(new)),
+        "context": None if new.context is None else canonical(new.context),
+    }
+    fields["view_digest"] = view_digest(loop_id, agent, fields)
+    fields |= {
+        "id": request_id,
+        "loop_id": loop_id,
+        "creator_id": agent.user_id,
+        "api_key_id": agent.api_key_id,
+        "status": "pending",
+        "revision": 1,
+        "seq": 1,
+        "processing_type": new.processing_type,
+        "priority": new.priority.value,
+        "platform": new.platform,
+        "platform_version": new.platform_version,
+        "user_agent": agent.client,
+        "timeout_at": tx.now + 1000 * (new.timeout_seconds or DEFERRED_TIMEOUT),
+        "created_at": tx.now,
+        "updated_at": tx.now,
+    }
+    tx.connection.execute(_insert, fields)
+    note(tx, request_id, 1, "created", agent.actor, {"revision": 1, "view_digest": fields["view_digest"]})
+    return rows.find_view(tx, request_id)
+
+
+def _config(new: NewRequest) -> dict[str, Any]:
+    if new.kind is Kind.APPROVAL:
+        return APPROVAL_CONFIG
+    try:
+        read_config(new.response_type, new.response_config)
+    except AnswerRejected as fault:
+        raise BadRequest("Invalid response configuration", f"{fault.field}: {fault.reason}") from None
+    return new.response_config
+
+
+def _default(new: NewRequest) -> Any:
+    if new.kind is Kind.APPROVAL:
+        return APPROVAL_DEFAULT
+    if new.default_response is None:
+        return None
+    try:
+        return check_answer(
+            read_config(new.response_type, new.response_config), new.default_response, "default_response"
+        )
+    except AnswerRejected as fault:
+        raise BadRequest("Invalid default response", f"{fault.field} {fault.reason}") from None
+
+
+def change(tx: Tx, agent: Agent, request_id: str, wanted: RequestChange) -> ReviewRequest:
+    """A new revision of an open request; releases a claim and records before and after (H4).
+
+    Raises: BadRequest when it is closed or the change does not fit, NotFound, NotAllowed.
+    """
+    before = rows.find_own(tx, agent, request_id)
+    if before.status not in OPEN:
+        raise BadRequest("Request cannot be updated in current state", before.status.value)
+    given = wanted.model_dump(mode="json", include=wanted.model_fields_set)
+    if before.kind is Kind.APPROVAL and given.keys() & {"response_config", "default_response"}:
+        raise BadRequest("Validation failed", "the options of an approval cannot be changed")
+    if given.get("request_text", "") is None or given.get("priority", "") is None:
+        raise BadRequest("Validation failed", "request_text and priority must not be null")
+    merged = NewRequest(
+        kind=before.kind,
+        request_text=given.get("request_text", before.request_text),
+        **({} if before.kind is Kind.APPROVAL else {
+            "response_type": before.response_type,
+            "response_config": given.get("response_config") or before.response_config,
+            "default_response": given.get("default_response", before.default_response),
+        }),
+    )  # fmt: skip
+    fields: dict[str, Any] = {
+        "kind": before.kind.value,
+        "type": before.type,
+        "request_text": merged.request_text,
+        "response_type": before.response_type.value,
+        "response_config": canonical(_config(merged)),
+        "default_response": canonical(_default(merged)),
+        "context": _text_or_none(given.get("context", before.context)),
+    }
+    fields["view_digest"] = view_digest(before.loop_id, agent, fields)
+    fields["priority"] = given.get("priority", before.priority.value)
+    if (seconds := given.get("timeout_seconds")) is not None:
+        if before.processing_type == "time-sensitive" and seconds > MAX_TIMEOUT:
+            raise BadRequest("Validation failed", f"timeout_seconds must be at most {MAX_TIMEOUT}")
+        fields["timeout_at"] = tx.now + 1000 * seconds
+    statement = (
+        update(requests)
+        .where(requests.c.id == request_id, requests.c.revision == before.revision, requests.c.status.in_(rows.OPEN_STATES))
+        .values(
+            **fields, revision=requests.c.revision + 1, seq=requests.c.seq + 1, status="pending", updated_at=tx.now,
+            claimed_by=None, claimed_at=None, claim_expires_at=None,
+        )
+        .returning(requests.c.seq)
+    )  # fmt: skip
+    seq = tx.connection.execute(statement).scalar_one()
+    after = rows.find_view(tx, request_id)
+    parts = ("request_text", "priority", "context", "timeout_at", "response_config", "default_response", "view_digest")
+    old, new = (item.model_dump(mode="json", include=set(parts)) for item in (before, after))
+    different = [name for name in parts if old[name] != new[name]]
+    data = {
+        "revision": after.revision,
+        "before": {name: old[name] for name in different},
+        "after": {name: new[name] for name in different},
+    }
+    note(tx, request_id, seq, "changed", agent.actor, data)
+    return after
+
+
+def _text_or_none(value: Any) -> str | None:
+    return None if value is None else canonical(value)
+
+
+def cancel(tx: Tx, agent: Agent, request_id: str) -> tuple[ReviewRequest, str]:
+    """Withdraw an open request; returns it with its former status. Raises: BadRequest, NotFound, NotAllowed."""
+    before = rows.find_own(tx, agent, request_id)
+    seq = tx.connection.execute(_cancel, {"request_id": request_id, "now": tx.now}).scalar()
+    if seq is None:
+        raise BadRequest("Request cannot be cancelled in current state", before.status.value)
+    note(tx, request_id, seq, "cancelled", agent.actor, {"previous_status": before.status.value})
+    return rows.find_view(tx, request_id), before.status.value
+
+
+def deliver(tx: Tx, agent: Agent, request_id: str) -> ReviewRequest:
+    """Record that the agent has the result (H2). The first time counts; an open request is left as it is."""
+    rows.find_own(tx, agent, request_id)
+    seq = tx.connection.execute(_deliver, {"request_id": request_id, "now": tx.now}).scalar()
+    if seq is not None:
+        note(tx, request_id, seq, "delivered", agent.actor, {})
+    return rows.find_view(tx, request_id)
+
+
+def stored_config(row: Any) -> Any:
+    """The configuration as it was stored."""
+    return json.loads(row.response_config)

@@ -1,0 +1,110 @@
+"""The facade: each method is one durable transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from hitl_mcp.contract.models import Created, NewAnswer, NewRequest, RequestChange, ReviewRequest
+from hitl_mcp.contract.routes import REQUEST
+from hitl_mcp.service import loops, rows
+from hitl_mcp.service.actors import Agent, Person
+from hitl_mcp.service.lifecycle import asking, deciding, once
+from hitl_mcp.service.store.base import Store, Tx
+
+
+class Lifecycle:
+    """What can happen to a request.
+
+    Args:
+        store: where requests live.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._on_deadline: list[Callable[[int], None]] = []
+
+    def on_deadline(self, listener: Callable[[int], None]) -> None:
+        """Tell `listener` each new deadline (milliseconds since 1970)."""
+        self._on_deadline.append(listener)
+
+    async def create(self, agent: Agent, loop_id: str, new: NewRequest, once_key: str | None) -> Created:
+        """Ask; or find the same question (D12). Raises: BadRequest, Conflict, NotFound (the loop)."""
+        created = await self._store.write(partial(_create, agent=agent, loop_id=loop_id, new=new, once_key=once_key))
+        self._deadline(created.request)
+        return created
+
+    async def change(self, agent: Agent, request_id: str, wanted: RequestChange) -> ReviewRequest:
+        """A new revision. See `asking.change`."""
+        changed = await self._store.write(lambda tx: asking.change(tx, agent, request_id, wanted))
+        self._deadline(changed)
+        return changed
+
+    async def cancel(self, agent: Agent, request_id: str) -> tuple[ReviewRequest, str]:
+        """Withdraw. See `asking.cancel`."""
+        return await self._store.write(lambda tx: asking.cancel(tx, agent, request_id))
+
+    async def deliver(self, agent: Agent, request_id: str) -> ReviewRequest:
+        """The agent has the result. See `asking.deliver`."""
+        return await self._store.write(lambda tx: asking.deliver(tx, agent, request_id))
+
+    async def claim(self, person: Person, request_id: str) -> ReviewRequest:
+        """Take for a while. See `deciding.claim`."""
+        return await self._store.write(lambda tx: deciding.claim(tx, person, request_id))
+
+    async def release(self, person: Person, request_id: str) -> ReviewRequest:
+        """Give back. See `deciding.release`."""
+        return await self._store.write(lambda tx: deciding.release(tx, person, request_id))
+
+    async def decide(self, person: Person, request_id: str, answer: NewAnswer) -> ReviewRequest:
+        """A person's answer. See `deciding.decide`."""
+        return await self._store.write(lambda tx: deciding.decide(tx, person, request_id, answer))
+
+    async def expire_due(self) -> int:
+        """Close everything overdue, in short transactions; returns how many."""
+        closed = 0
+        while (some := await self._store.write(deciding.expire_due)) > 0:
+            closed += some
+        return closed
+
+    async def nearest_deadline(self) -> int | None:
+        """When the next open request is due."""
+        return await self._store.read(deciding.nearest_deadline)
+
+    def _deadline(self, request: ReviewRequest) -> None:
+        due = int(request.timeout_at.timestamp() * 1000)
+        for listener in self._on_deadline:
+            listener(due)
+
+
+def _create(tx: Tx, *, agent: Agent, loop_id: str, new: NewRequest, once_key: str | None) -> Created:
+    reviewers = loops.active_members(tx, loop_id)
+    asked = once.asked_digest(loop_id, new) if once_key else ""
+    earlier = once.earlier(tx, agent, once_key, asked) if once_key else None
+    if earlier is not None:
+        return _reply(earlier.request, reviewers, joined=True, repeat=earlier.repeat)
+    ahead = rows.open_count(tx)
+    request = asking.create(tx, agent, loop_id, new)
+    if once_key:
+        once.remember(tx, agent, once_key, asked, request.id)
+    return _reply(request, reviewers, ahead=ahead)
+
+
+def _reply(
+    request: ReviewRequest, reviewers: int, *, joined: bool = False, repeat: bool = False, ahead: int = 0
+) -> Created:
+    return Created(
+        request_id=request.id,
+        status=request.status,
+        processing_type=request.processing_type,
+        type=request.type,
+        priority=request.priority,
+        timeout_at=request.timeout_at,
+        broadcasted_to=reviewers,
+        notifications_sent=0,
+        polling_url=REQUEST.format(request_id=request.id),
+        joined=joined,
+        repeat=repeat,
+        open_ahead=ahead,
+        request=request,
+    )

@@ -1,0 +1,73 @@
+"""The same question once, and no answer for another question (D12, H1, H2).
+
+A key is bound to a digest of what is asked. Asked again it finds the same request while that is open, or decided and
+not collected for at most an hour, or handed over less than two minutes ago; after that it is a new question.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import bindparam, delete, insert, select
+
+from hitl_mcp.contract.models import NewRequest, ReviewRequest
+from hitl_mcp.contract.text import digest
+from hitl_mcp.errors import Conflict
+from hitl_mcp.service import rows
+from hitl_mcp.service.actors import Agent
+from hitl_mcp.service.store.base import Tx
+from hitl_mcp.service.store.tables import once_keys
+
+UNCOLLECTED_MS = 3_600_000
+REPEAT_MS = 120_000
+
+_mine = (once_keys.c.api_key_id == bindparam("agent_key"), once_keys.c.key == bindparam("once_key"))
+_find = select(once_keys.c.digest, once_keys.c.request_id).where(*_mine)
+_forget = delete(once_keys).where(*_mine)
+_insert = insert(once_keys)
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A request that the same question already made."""
+
+    request: ReviewRequest
+    repeat: bool
+
+
+def asked_digest(loop_id: str, new: NewRequest) -> str:
+    """What a person would decide on; waiting and progress are no part of it."""
+    return digest({"loop_id": loop_id, **new.model_dump(mode="json")})
+
+
+def earlier(tx: Tx, agent: Agent, key: str, asked: str) -> Earlier | None:
+    """The request that this key still stands for. Raises: Conflict when it was used for another question (H1)."""
+    found = tx.connection.execute(_find, {"agent_key": agent.api_key_id, "once_key": key}).first()
+    if found is None:
+        return None
+    row = rows.find(tx, found.request_id)
+    request = rows.view(row, tx.now)
+    if found.digest != asked:
+        raise Conflict(
+            "This idempotency key was used for a different question. Use a new key for a new question",
+            {"request_id": request.id, "status": request.status.value},
+        )
+    if request.status.is_open:
+        return Earlier(request, repeat=False)
+    if row.first_delivered_at is not None:
+        return Earlier(request, repeat=True) if tx.now - row.first_delivered_at < REPEAT_MS else None
+    return Earlier(request, repeat=False) if tx.now - _closed_at(row) < UNCOLLECTED_MS else None
+
+
+def remember(tx: Tx, agent: Agent, key: str, asked: str, request_id: str) -> None:
+    """Let the key stand for a new request."""
+    tx.connection.execute(_forget, {"agent_key": agent.api_key_id, "once_key": key})
+    entry = {"api_key_id": agent.api_key_id, "key": key, "digest": asked, "request_id": request_id}
+    tx.connection.execute(_insert, entry)
+
+
+def _closed_at(row: Any) -> int:
+    if row.response_at is not None:
+        return row.response_at
+    return row.cancelled_at if row.cancelled_at is not None else row.timeout_at

@@ -1,0 +1,56 @@
+"""The append-only event log with a hash chain per request (D6, H24).
+
+An entry's hash covers its predecessor's hash, its place, actor and time, and the hash of its data; so the data can be
+dropped later without breaking the chain. Until heads are anchored outside the database this detects accidents and
+partial edits, not a rewrite of everything by whoever owns the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from sqlalchemy import bindparam, insert, select
+
+from hitl_mcp.contract.text import canonical
+from hitl_mcp.service.store.base import Notice, Tx
+from hitl_mcp.service.store.tables import events
+
+FIRST = "0" * 64
+
+_insert = insert(events).returning(events.c.position)
+_head = select(events.c.hash).where(events.c.request_id == bindparam("request_id"), events.c.seq == bindparam("seq"))
+
+
+def chain_hash(previous: str, request_id: str, seq: int, kind: str, actor: str, at: int, data_hash: str) -> str:
+    """The hash of one entry, in hex."""
+    return hashlib.sha256("|".join((previous, request_id, str(seq), kind, actor, str(at), data_hash)).encode()).hexdigest()
+
+
+def note(tx: Tx, request_id: str, seq: int, kind: str, actor: str, data: dict[str, Any]) -> None:
+    """Append one entry and announce it.
+
+    Args:
+        seq: taken from the request's row by the guarded update of the same transaction, so that two writers can never
+            claim the same place.
+        kind: `created`, `changed`, `claimed`, `released`, `completed`, `timeout`, `cancelled`, `delivered`.
+    """
+    if seq == 1:
+        previous = FIRST
+    else:
+        previous = tx.connection.execute(_head, {"request_id": request_id, "seq": seq - 1}).scalar_one()
+    text = canonical(data)
+    data_hash = hashlib.sha256(text.encode()).hexdigest()
+    entry = {
+        "request_id": request_id,
+        "seq": seq,
+        "type": kind,
+        "actor": actor,
+        "at": tx.now,
+        "data": text,
+        "data_hash": data_hash,
+        "previous_hash": previous,
+        "hash": chain_hash(previous, request_id, seq, kind, actor, tx.now, data_hash),
+    }
+    position = tx.connection.execute(_insert, entry).scalar_one()
+    tx.notices.append(Notice(position, request_id))

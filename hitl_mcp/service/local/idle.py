@@ -1,0 +1,29 @@
+"""The local service ends by itself when nobody has needed it for a while (D13)."""
+
+from __future__ import annotations
+
+import anyio
+
+from hitl_mcp.errors import ServiceFault
+from hitl_mcp.service import rows
+from hitl_mcp.service.context import Services
+
+CHECKS_PER_PERIOD = 30
+
+
+async def end_when_idle(services: Services, seconds: float) -> None:
+    """Stop the service after `seconds` without an agent's stream, an open page or an open request."""
+    unused = 0
+    while unused < CHECKS_PER_PERIOD:
+        await anyio.sleep(seconds / CHECKS_PER_PERIOD)
+        unused = 0 if await _needed(services) else unused + 1
+    services.stop()
+
+
+async def _needed(services: Services) -> bool:
+    if services.presence.agents or services.presence.pages:
+        return True
+    try:
+        return await services.store.read(rows.open_count) > 0
+    except ServiceFault:  # a sick disk is no reason to leave
+        return True

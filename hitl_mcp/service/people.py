@@ -1,0 +1,131 @@
+"""The local account, sign-ins and sessions. Only hashes of secrets are stored."""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import secrets
+from dataclasses import dataclass
+
+from sqlalchemy import delete, insert, select
+
+from hitl_mcp.contract.ids import new_id
+from hitl_mcp.contract.states import Channel
+from hitl_mcp.errors import NotAuthorised
+from hitl_mcp.service import loops
+from hitl_mcp.service.actors import Person
+from hitl_mcp.service.store.base import Tx
+from hitl_mcp.service.store.tables import api_keys, facts, sessions, sign_ins, users
+
+SIGN_IN_MS = 60_000
+SESSION_MS = 30 * 24 * 3_600_000
+TERMINAL_SESSION_MS = 10 * 60_000
+_CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # nothing that looks like something else
+
+
+@dataclass(frozen=True, slots=True)
+class LocalAccount:
+    """The machine's user: the first person, the owner of the agents' key, a member of the default loop."""
+
+    user_id: str
+    api_key_id: str
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def local_account(tx: Tx) -> LocalAccount:
+    """The account of this data folder; made with its default loop at the first start."""
+    found = {row.name: row.value for row in tx.connection.execute(select(facts.c.name, facts.c.value))}
+    if "local_user" in found:
+        return LocalAccount(found["local_user"], found["local_key"])
+    try:
+        name = getpass.getuser()
+    except (OSError, KeyError):
+        name = "You"
+    account = LocalAccount(new_id(), new_id())
+    tx.connection.execute(insert(users), {"id": account.user_id, "name": name, "created_at": tx.now})
+    key = {"id": account.api_key_id, "user_id": account.user_id, "name": "Agents on this machine", "created_at": tx.now}
+    tx.connection.execute(insert(api_keys), key)
+    loops.add_loop(
+        tx, name="Default", description="Questions of the agents on this machine", icon="shield-check",
+        creator_id=account.user_id,
+    )  # fmt: skip
+    values = {"local_user": account.user_id, "local_key": account.api_key_id}
+    tx.connection.execute(insert(facts), [{"name": name, "value": value} for name, value in values.items()])
+    return account
+
+
+def new_sign_in(tx: Tx, user_id: str, *, typed: bool = False) -> str:
+    """A code for one sign-in within 60 seconds (H15).
+
+    Args:
+        typed: a short one for a person to type, else one of 256 bits for a form.
+    """
+    if typed:
+        letters = "".join(secrets.choice(_CODE_LETTERS) for _ in range(10))
+        code = f"{letters[:5]}-{letters[5:]}"
+    else:
+        code = secrets.token_urlsafe(32)
+    tx.connection.execute(delete(sign_ins).where(sign_ins.c.expires_at <= tx.now))
+    entry = {"code_hash": _hash(_plain(code)), "user_id": user_id, "expires_at": tx.now + SIGN_IN_MS}
+    tx.connection.execute(insert(sign_ins), entry)
+    return code
+
+
+def _plain(code: str) -> str:
+    """Typed codes may come in any case, with or without their dash."""
+    plain = code.strip()
+    bare = plain.replace("-", "").replace(" ", "").upper()
+    return bare if len(bare) == 10 else plain
+
+
+def sign_in(tx: Tx, code: str, channel: Channel) -> str:
+    """Use up a code and open a session; returns the session's token. Raises: NotAuthorised."""
+    used = delete(sign_ins).where(sign_ins.c.code_hash == _hash(_plain(code))).returning(sign_ins.c.user_id, sign_ins.c.expires_at)
+    found = tx.connection.execute(used).first()
+    if found is None or found.expires_at <= tx.now:
+        raise NotAuthorised("This sign-in is used up, expired or wrong. Ask for a new one: hitl-mcp inbox")
+    token = secrets.token_urlsafe(32)
+    lifetime = SESSION_MS if channel is Channel.INBOX else TERMINAL_SESSION_MS
+    tx.connection.execute(
+        insert(sessions),
+        {"token_hash": _hash(token), "user_id": found.user_id, "channel": channel.value, "created_at": tx.now,
+         "expires_at": tx.now + lifetime},
+    )  # fmt: skip
+    return token
+
+
+def forget_code(tx: Tx) -> None:
+    """Make every open code worthless; the answer to guessing."""
+    tx.connection.execute(delete(sign_ins))
+
+
+def person_of(tx: Tx, token: str) -> Person | None:
+    """Who holds this session, if it lives."""
+    query = (
+        select(users.c.id, users.c.name, sessions.c.channel)
+        .join_from(sessions, users, sessions.c.user_id == users.c.id)
+        .where(sessions.c.token_hash == _hash(token), sessions.c.expires_at > tx.now)
+    )
+    row = tx.connection.execute(query).first()
+    return None if row is None else Person(row.id, row.name, Channel(row.channel))
+
+
+def sign_out(tx: Tx, token: str) -> None:
+    """End one session."""
+    tx.connection.execute(delete(sessions).where(sessions.c.token_hash == _hash(token)))
+
+
+def end_sessions(tx: Tx) -> None:
+    """End every session (H14)."""
+    tx.connection.execute(delete(sessions))
+    tx.connection.execute(delete(sign_ins))
+
+
+def end_terminal_sessions(tx: Tx, user_id: str) -> None:
+    """End the terminal sessions of one person."""
+    tx.connection.execute(
+        delete(sessions).where(sessions.c.user_id == user_id, sessions.c.channel == Channel.TERMINAL.value)
+    )

@@ -1,0 +1,175 @@
+"""Reading requests: rows in, contract models out. Changes nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import Row, Select, and_, bindparam, case, func, or_, select
+
+from hitl_mcp.contract.models import RequestFilter, Reviewer, ReviewRequest
+from hitl_mcp.contract.outcome import decision_of
+from hitl_mcp.contract.states import OPEN, Kind, Status
+from hitl_mcp.errors import NotAllowed, NotFound
+from hitl_mcp.service.actors import Agent
+from hitl_mcp.service.clock import maybe_moment, moment
+from hitl_mcp.service.store.base import Tx
+from hitl_mcp.service.store.tables import events, requests, users
+
+OPEN_STATES = sorted(OPEN)
+
+_claimers = users.alias("claimers")
+_answerers = users.alias("answerers")
+_view: Select[Any] = select(
+    requests,
+    _claimers.c.name.label("claimer_name"),
+    _claimers.c.email.label("claimer_email"),
+    _answerers.c.name.label("answerer_name"),
+    _answerers.c.email.label("answerer_email"),
+).select_from(
+    requests.outerjoin(_claimers, _claimers.c.id == requests.c.claimed_by).outerjoin(
+        _answerers, _answerers.c.id == requests.c.response_by
+    )
+)
+_by_id = _view.where(requests.c.id == bindparam("request_id"))
+
+
+def find(tx: Tx, request_id: str) -> Row[Any]:
+    """The request's row with the names of its people. Raises: NotFound."""
+    row = tx.connection.execute(_by_id, {"request_id": request_id}).first()
+    if row is None:
+        raise NotFound("Request not found")
+    return row
+
+
+def view(row: Row[Any], now: int) -> ReviewRequest:
+    """The request as the wire shows it. An overdue one is shown as timed out before anybody swept it (H22)."""
+    status = Status(row.status)
+    if status.is_open and row.timeout_at <= now:
+        status = Status.TIMEOUT
+    claimed = status is Status.CLAIMED and row.claim_expires_at > now
+    if status is Status.CLAIMED and not claimed:
+        status = Status.PENDING
+    kind = Kind(row.kind)
+    answer = None if row.response_data is None else json.loads(row.response_data)
+    fields: dict[str, Any] = dict(row._mapping)
+    fields |= {
+        "status": status,
+        "response_config": json.loads(row.response_config),
+        "default_response": json.loads(row.default_response),
+        "context": None if row.context is None else json.loads(row.context),
+        "timeout_at": moment(row.timeout_at),
+        "created_at": moment(row.created_at),
+        "updated_at": moment(row.updated_at),
+        "claimed_by": row.claimed_by if claimed else None,
+        "claimed_at": maybe_moment(row.claimed_at) if claimed else None,
+        "cancelled_at": maybe_moment(row.cancelled_at),
+        "response_at": maybe_moment(row.response_at),
+        "first_delivered_at": maybe_moment(row.first_delivered_at),
+        "response_data": answer,
+        "decision": decision_of(kind, status, answer),
+    }
+    if claimed:
+        fields["claimed_by_user"] = Reviewer(id=row.claimed_by, name=row.claimer_name, email=row.claimer_email)
+    if row.response_by is not None:
+        fields["response_by_user"] = Reviewer(id=row.response_by, name=row.answerer_name, email=row.answerer_email)
+        fields["response_time_seconds"] = (row.response_at - row.created_at) / 1000
+    return ReviewRequest.model_validate(fields)
+
+
+def find_view(tx: Tx, request_id: str) -> ReviewRequest:
+    """One request as the wire shows it. Raises: NotFound."""
+    return view(find(tx, request_id), tx.now)
+
+
+def find_own(tx: Tx, agent: Agent, request_id: str) -> ReviewRequest:
+    """One request of this agent's key. Raises: NotFound, NotAllowed."""
+    row = find(tx, request_id)
+    if row.api_key_id != agent.api_key_id:
+        raise NotAllowed("Access denied to this request")
+    return view(row, tx.now)
+
+
+_PRIORITY_RANK = case({"critical": 0, "high": 1, "medium": 2, "low": 3}, value=requests.c.priority, else_=4)
+_SORTS: dict[str, tuple[Any, ...]] = {
+    "created_at_desc": (requests.c.created_at.desc(), requests.c.id),
+    "created_at_asc": (requests.c.created_at, requests.c.id),
+    "priority_desc": (_PRIORITY_RANK, requests.c.created_at.desc(), requests.c.id),
+    "status_asc": (requests.c.status, requests.c.created_at.desc(), requests.c.id),
+}
+
+
+def _has_status(status: Status, now: int) -> Any:
+    """The condition for a status as `view` shows it: overdue counts as timeout, an abandoned claim as pending."""
+    state, live = requests.c.status, requests.c.timeout_at > now
+    claim_lives = requests.c.claim_expires_at > now
+    match status:
+        case Status.PENDING:
+            return and_(live, or_(state == "pending", and_(state == "claimed", ~claim_lives)))
+        case Status.CLAIMED:
+            return and_(live, state == "claimed", claim_lives)
+        case Status.TIMEOUT:
+            return or_(state == "timeout", and_(state.in_(OPEN_STATES), ~live))
+        case _:
+            return state == status.value
+
+
+def listed(tx: Tx, wanted: RequestFilter, agent: Agent | None = None) -> tuple[list[ReviewRequest], int]:
+    """The requests that match, one page of them, and how many match in all."""
+    query = _view
+    if agent is not None:
+        query = query.where(requests.c.api_key_id == agent.api_key_id)
+    if wanted.status is not None:
+        query = query.where(_has_status(wanted.status, tx.now))
+    if wanted.priority is not None:
+        query = query.where(requests.c.priority == wanted.priority.value)
+    if wanted.loop_id is not None:
+        query = query.where(requests.c.loop_id == wanted.loop_id)
+    total = tx.connection.execute(select(func.count()).select_from(query.with_only_columns(requests.c.id).subquery()))
+    page = query.order_by(*_SORTS[wanted.sort]).limit(wanted.limit).offset(wanted.offset)
+    return [view(row, tx.now) for row in tx.connection.execute(page)], total.scalar_one()
+
+
+_is_open = and_(requests.c.status.in_(OPEN_STATES), requests.c.timeout_at > bindparam("now"))
+_open_count = select(func.count()).select_from(requests).where(_is_open)
+_open_first = _view.where(_is_open).order_by(_PRIORITY_RANK, requests.c.timeout_at, requests.c.id)
+_recent = (
+    _view.where(~_is_open).order_by(requests.c.updated_at.desc(), requests.c.id).limit(bindparam("limit"))
+)
+
+
+def open_count(tx: Tx) -> int:
+    """How many requests wait for a person."""
+    return tx.connection.execute(_open_count, {"now": tx.now}).scalar_one()
+
+
+def open_requests(tx: Tx, limit: int) -> list[ReviewRequest]:
+    """What waits for a person, the most urgent first."""
+    return [view(row, tx.now) for row in tx.connection.execute(_open_first.limit(limit), {"now": tx.now})]
+
+
+def recently_closed(tx: Tx, limit: int) -> list[ReviewRequest]:
+    """What was closed last, newest first."""
+    return [view(row, tx.now) for row in tx.connection.execute(_recent, {"now": tx.now, "limit": limit})]
+
+
+_history = select(events).where(events.c.request_id == bindparam("request_id")).order_by(events.c.seq)
+
+
+def history(tx: Tx, request_id: str) -> list[dict[str, Any]]:
+    """The request's entries in the event log, oldest first, with what their hashes are taken over."""
+    return [
+        {
+            "position": row.position,
+            "seq": row.seq,
+            "type": row.type,
+            "actor": row.actor,
+            "at": row.at,
+            "data": json.loads(row.data),
+            "data_text": row.data,
+            "data_hash": row.data_hash,
+            "previous_hash": row.previous_hash,
+            "hash": row.hash,
+        }
+        for row in tx.connection.execute(_history, {"request_id": request_id})
+    ]

@@ -1,0 +1,10 @@
+"""Where requests live. SQLAlchemy is imported here and nowhere else in the service.
+
+A *unit of work* is a plain synchronous function over a `Tx`; the store decides where and how it runs. Business rules
+are therefore written once for every database. On SQLite one writer thread groups units into durable commits
+(`writer.py`); reads run beside it on connections of their own.
+"""
+
+from hitl_mcp.service.store.base import Notice, Store, Tx, Unit
+
+__all__ = ["Notice", "Store", "Tx", "Unit"]

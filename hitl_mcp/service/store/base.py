@@ -1,0 +1,57 @@
+"""The seam of the storage layer: what a unit of work gets, and what a store can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from sqlalchemy import Connection
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A committed entry of the event log, announced after its commit. Carries ids only; the row is the truth."""
+
+    position: int
+    request_id: str
+
+
+@dataclass(slots=True)
+class Tx:
+    """One unit's view of its transaction.
+
+    Attributes:
+        connection: the SQLAlchemy connection; the unit never commits.
+        now: milliseconds since 1970, read inside the unit (H22).
+        notices: what to announce once the transaction is durable.
+    """
+
+    connection: Connection
+    now: int
+    notices: list[Notice] = field(default_factory=list[Notice])
+
+
+Unit = Callable[[Tx], T]
+"""A unit of work. It may be run again, so it does nothing but read and write through its `Tx`."""
+
+
+class Store(Protocol):
+    """A database. Implementations: `sqlite.SQLiteStore`; PostgreSQL follows."""
+
+    async def write(self, unit: Unit[T]) -> T:
+        """Run a unit and return its result after it is durable.
+
+        Raises: whatever the unit raised (its changes are undone); ServiceFault when the store cannot take or keep it.
+        """
+        ...
+
+    async def read(self, unit: Unit[T]) -> T:
+        """Run a unit that only reads, beside any writer, over the last committed state."""
+        ...
+
+    def on_commit(self, listener: Callable[[list[Notice]], None]) -> None:
+        """Call `listener` on the event loop with the notices of each durable commit."""
+        ...

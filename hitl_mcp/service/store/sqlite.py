@@ -1,0 +1,159 @@
+"""SQLite: one connection that writes, a few that read, all in one process (H17)."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import quote
+
+import anyio
+import anyio.to_thread
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DatabaseError, DBAPIError
+from sqlalchemy.pool import NullPool, PoolProxiedConnection
+
+from hitl_mcp.errors import NotConfigured, ServiceFault
+from hitl_mcp.service.store.base import Notice, Tx, Unit
+from hitl_mcp.service.store.migrate import prepare
+from hitl_mcp.service.store.writer import GroupWriter, storage_fault
+
+T = TypeVar("T")
+READERS = 4
+BUSY_MS = 5_000
+SUBMIT_SECONDS = 30.0
+"""How long a caller waits for its unit; a stuck writer is then an error, not a hung agent (H36)."""
+
+
+def _engine(path: Path, *, read_only: bool) -> Engine:
+    # a URI, because only it can say mode=ro
+    uri = f"file:{quote(path.as_posix())}?mode={'ro' if read_only else 'rwc'}&uri=true"
+    engine = create_engine(
+        f"sqlite:///{uri}",
+        poolclass=NullPool,
+        isolation_level="AUTOCOMMIT",
+        connect_args={"check_same_thread": False, "timeout": BUSY_MS / 1000, "cached_statements": 512},
+    )
+
+    def tune(connection: PoolProxiedConnection, _record: object) -> None:
+        raw = connection.cursor()
+        raw.execute("PRAGMA foreign_keys = ON")
+        if not read_only:
+            raw.execute("PRAGMA journal_mode = WAL")
+            raw.execute("PRAGMA synchronous = FULL")
+            if sys.platform == "darwin":  # elsewhere fsync is enough (H20)
+                raw.execute("PRAGMA fullfsync = ON")
+                raw.execute("PRAGMA checkpoint_fullfsync = ON")
+        raw.close()
+
+    event.listen(engine, "connect", tune)
+    return engine
+
+
+class SQLiteStore:
+    """The `Store` over one SQLite file.
+
+    Args:
+        path: the database file; made and migrated when needed.
+        clock: milliseconds since 1970.
+        backups: folder for the copy made before a migration.
+
+    Raises: NotConfigured when the file is damaged, cannot be written, or was made by a newer version.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], int], backups: Path) -> None:
+        self._clock = clock
+        self._listeners: list[Callable[[list[Notice]], None]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        try:
+            self._write_engine = _engine(path, read_only=False)
+            connection = self._write_engine.connect()
+            prepare(connection, path, backups)
+        except (DBAPIError, sqlite3.Error) as error:
+            raise NotConfigured(_unusable(path, error)) from error
+        self._connection = connection
+        self._read_engine = _engine(path, read_only=True)
+        self._readers: queue.SimpleQueue[Connection] = queue.SimpleQueue()
+        for _ in range(READERS):
+            self._readers.put(self._read_engine.connect())
+        self._limiter = anyio.CapacityLimiter(READERS)
+        self._writer = GroupWriter(connection, clock, self._announce)
+
+    def on_commit(self, listener: Callable[[list[Notice]], None]) -> None:
+        """See `Store`."""
+        self._loop = asyncio.get_running_loop()
+        self._listeners.append(listener)
+
+    async def write(self, unit: Unit[T]) -> T:
+        """See `Store`. A caller that is cancelled does not stop its unit: what was submitted commits (H26)."""
+        future = asyncio.wrap_future(self._writer.submit(unit))
+        done, _ = await asyncio.wait({future}, timeout=SUBMIT_SECONDS)
+        if not done:
+            raise ServiceFault("The database did not answer in time. Ask for the request's state before trying again")
+        return future.result()
+
+    async def read(self, unit: Unit[T]) -> T:
+        """See `Store`."""
+        return await anyio.to_thread.run_sync(self._read, unit, limiter=self._limiter)
+
+    def _read(self, unit: Unit[T]) -> T:
+        connection = self._readers.get()
+        try:
+            return unit(Tx(connection, self._clock()))
+        except DBAPIError as error:
+            raise storage_fault(error) from error
+        finally:
+            self._readers.put(connection)
+
+    def backup(self, target: Path) -> None:
+        """Write a consistent copy to `target` while the service runs."""
+        copy_database(self._read_engine, target)
+
+    def close(self, timeout: float = 0.5) -> None:
+        """Finish what is queued for at most `timeout` seconds, then let go of the file."""
+        self._writer.close(timeout)
+        self._read_engine.dispose()
+        self._write_engine.dispose()
+
+    def _announce(self, notices: list[Notice]) -> None:
+        if self._loop is None or self._loop.is_closed():
+            return
+        for listener in self._listeners:
+            self._loop.call_soon_threadsafe(listener, notices)
+
+
+def copy_database(engine: Engine, target: Path) -> None:
+    """SQLite's own online backup into `target`."""
+    with engine.connect() as source:
+        raw = source.connection.driver_connection
+        if not isinstance(raw, sqlite3.Connection):
+            raise TypeError("not a SQLite connection")
+        copy = sqlite3.connect(target)
+        try:
+            raw.backup(copy)
+        finally:
+            copy.close()
+
+
+def _unusable(path: Path, error: BaseException) -> str:
+    original = error.orig if isinstance(error, DBAPIError) else error
+    name = getattr(original, "sqlite_errorname", "") or ""
+    if (
+        name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT"))
+        or isinstance(error, DatabaseError)
+        and "malformed" in str(error)
+    ):
+        return (
+            f"The database {path} is damaged and was left as it is. Restore a copy from {path.parent / 'backups'}, "
+            "or move the file away to start with an empty one."
+        )
+    if name.startswith("SQLITE_FULL"):
+        return f"The disk that holds {path} is full. Free some space and start again. Nothing was changed."
+    return (
+        f"The database {path} cannot be opened for writing ({original}). Check that the folder exists, is writable and "
+        "has free space, or set HITL_DATA_DIR to another folder. Nothing was changed."
+    )

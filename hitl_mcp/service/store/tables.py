@@ -1,0 +1,165 @@
+"""The schema, in types that SQLite and PostgreSQL share.
+
+Times are integers (milliseconds since 1970, UTC). JSON is kept as canonical text, because hashes are taken over it and
+a JSON column type may rewrite its bytes (H24).
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+SCHEMA_HEAD = "0001"
+"""The newest migration; a test compares it with the migration folder."""
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_ID = String(24)
+_POSITION = BigInteger().with_variant(Integer, "sqlite")  # SQLite's AUTOINCREMENT wants exactly INTEGER
+
+facts = Table("facts", metadata, Column("name", String(50), primary_key=True), Column("value", Text, nullable=False))
+"""Single values: the commit counter, the ids of the local account."""
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("email", String(320)),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("user_id", _ID, ForeignKey("users.id"), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+loops = Table(
+    "loops",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("name", String(100), nullable=False),
+    Column("description", String(500)),
+    Column("icon", String(100), nullable=False),
+    Column("creator_id", _ID, ForeignKey("users.id"), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+
+members = Table(
+    "members",
+    metadata,
+    Column("loop_id", _ID, ForeignKey("loops.id"), primary_key=True),
+    Column("user_id", _ID, ForeignKey("users.id"), primary_key=True),
+    Column("status", String(20), nullable=False),
+    Column("joined_at", BigInteger),
+)
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("loop_id", _ID, ForeignKey("loops.id"), nullable=False),
+    Column("creator_id", _ID, ForeignKey("users.id"), nullable=False),
+    Column("api_key_id", _ID, ForeignKey("api_keys.id"), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("view_digest", String(64), nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("processing_type", String(20), nullable=False),
+    Column("type", String(20), nullable=False),
+    Column("priority", String(20), nullable=False),
+    Column("request_text", Text, nullable=False),
+    Column("response_type", String(20), nullable=False),
+    Column("response_config", Text, nullable=False),
+    Column("default_response", Text, nullable=False),
+    Column("context", Text),
+    Column("platform", String(20), nullable=False),
+    Column("platform_version", String(100)),
+    Column("user_agent", String(200)),
+    Column("timeout_at", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("claimed_by", _ID, ForeignKey("users.id")),
+    Column("claimed_at", BigInteger),
+    Column("claim_expires_at", BigInteger),
+    Column("cancelled_at", BigInteger),
+    Column("response_by", _ID, ForeignKey("users.id")),
+    Column("response_at", BigInteger),
+    Column("response_data", Text),
+    Column("response_comment", Text),
+    Column("response_channel", String(20)),
+    Column("response_assurance", String(40)),
+    Column("decided_revision", Integer),
+    Column("first_delivered_at", BigInteger),
+    Index("ix_requests_status_timeout_at", "status", "timeout_at"),
+    Index("ix_requests_loop_id_status", "loop_id", "status"),
+    Index("ix_requests_api_key_id_created_at", "api_key_id", "created_at"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("position", _POSITION, primary_key=True, autoincrement=True),
+    Column("request_id", _ID, ForeignKey("requests.id"), nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("type", String(40), nullable=False),
+    Column("actor", String(80), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("data", Text, nullable=False),
+    Column("data_hash", String(64), nullable=False),
+    Column("previous_hash", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    UniqueConstraint("request_id", "seq"),
+    sqlite_autoincrement=True,
+)
+
+once_keys = Table(
+    "once_keys",
+    metadata,
+    Column("api_key_id", _ID, ForeignKey("api_keys.id"), primary_key=True),
+    Column("key", String(200), primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("request_id", _ID, ForeignKey("requests.id"), nullable=False),
+)
+"""The same question once (D12): the newest request made with an idempotency key."""
+
+sign_ins = Table(
+    "sign_ins",
+    metadata,
+    Column("code_hash", String(64), primary_key=True),
+    Column("user_id", _ID, ForeignKey("users.id"), nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("user_id", _ID, ForeignKey("users.id"), nullable=False),
+    Column("channel", String(20), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+)

@@ -1,0 +1,114 @@
+"""Settings: the only reader of the environment. Every variable is named `HITL_` and documented in the README."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from hitl_mcp.errors import NotConfigured
+
+
+def _default_data_dir() -> Path:
+    from platformdirs import user_data_path
+
+    return user_data_path("hitl-mcp", appauthor=False)
+
+
+class Settings(BaseSettings):
+    """What can be set from outside, with its default."""
+
+    model_config = SettingsConfigDict(env_prefix="HITL_", extra="ignore", frozen=True, env_ignore_empty=True)
+
+    data_dir: Annotated[Path, Field(default_factory=_default_data_dir, description="folder of the local service")]
+    loop: Annotated[str | None, Field(description="loop that questions go to when the agent names none")] = None
+    wait_seconds: Annotated[float, Field(ge=0, le=3600, description="how long a tool call waits by default")] = 45
+    port: Annotated[int, Field(ge=0, le=65535, description="port of the local service; 0: chosen once, then kept")] = 0
+    open_browser: Annotated[bool, Field(description="open the inbox when a question comes and no page shows it")] = True
+    notify: Annotated[bool, Field(description="desktop notification for a new question")] = True
+    inbox_host: Annotated[
+        Literal["random", "localhost"],
+        Field(description="`localhost` for browsers that cannot resolve *.localhost; weaker, see the threat model"),
+    ] = "random"
+    service: Annotated[
+        Literal["auto", "background", "in-process"],
+        Field(description="where the local service runs; auto: in the background, else inside the stdio server"),
+    ] = "auto"
+    idle_seconds: Annotated[float, Field(ge=1, description="the local service ends after so long unused")] = 900
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="of the service's log")] = (
+        "INFO"
+    )
+    api_key: Annotated[SecretStr | None, Field(description="HITL.sh cloud or team server; not supported yet")] = None
+    base_url: Annotated[str | None, Field(description="a team's server; not supported yet")] = None
+
+
+def read_settings() -> Settings:
+    """The settings of this process. Raises: NotConfigured, naming the variable and what is allowed."""
+    try:
+        return Settings()  # pyright: ignore[reportCallIssue]
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+        name = "HITL_" + "_".join(str(part) for part in fault["loc"]).upper()
+        raise NotConfigured(f"{name}: {fault['msg']}. Change the environment variable {name}, or unset it.") from None
+
+
+def check_backend(settings: Settings) -> None:
+    """Refuse settings that ask for a backend this version does not have; never fall back silently.
+
+    Raises: NotConfigured.
+    """
+    for name, value in (("HITL_API_KEY", settings.api_key), ("HITL_BASE_URL", settings.base_url)):
+        if value is not None:
+            raise NotConfigured(
+                f"{name} is set, but this version of hitl-mcp works with the local service only; the HITL.sh cloud and "
+                f"team servers come in a later version. Unset {name} to use the local service. Nothing was sent anywhere."
+            )
+
+
+_KEPT = ("PATH", "HOME", "USER", "LOGNAME", "USERPROFILE", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "TMP", "DISPLAY",
+         "WAYLAND_DISPLAY", "XAUTHORITY", "DBUS_SESSION_BUS_ADDRESS", "BROWSER", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR",
+         "APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "COMSPEC", "PATHEXT", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV",
+         "WSL_DISTRO_NAME", "WSL_INTEROP")  # fmt: skip
+_KEPT_PREFIXES = ("LC_", "XDG_")
+
+
+def service_environment(settings: Settings) -> dict[str, str]:
+    """What the background service inherits: what a desktop program needs, our settings, and no secret (H34)."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()  # noqa: TID251
+        if name.upper() in _KEPT or name.upper().startswith(_KEPT_PREFIXES)
+    }
+    for name in ("port", "open_browser", "notify", "inbox_host", "idle_seconds", "log_level"):
+        kept[f"HITL_{name.upper()}"] = str(getattr(settings, name))
+    kept["HITL_DATA_DIR"] = str(settings.data_dir)
+    return kept
+
+
+_AGENT_MARKS = ("CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT", "CURSOR_AGENT", "CURSOR_TRACE_ID", "CODEX_SANDBOX",
+                "CODEX_THREAD_ID", "GEMINI_CLI", "OPENCODE", "AIDER_MODEL", "GOOSE_TERMINAL", "AI_AGENT")  # fmt: skip
+
+
+def agent_environment(environ: Mapping[str, str] | None = None) -> str | None:
+    """The variable that tells that this process was started by a known coding agent, if any (H8)."""
+    given = os.environ if environ is None else environ  # noqa: TID251
+    return next((name for name in _AGENT_MARKS if given.get(name)), None)
+
+
+def can_show_a_browser(environ: Mapping[str, str] | None = None) -> bool:
+    """Whether a graphical browser can be expected: a desktop session, or an operator's own BROWSER command."""
+    given = os.environ if environ is None else environ  # noqa: TID251
+    if given.get("BROWSER") or sys.platform in ("win32", "darwin"):
+        return True
+    return bool(given.get("DISPLAY") or given.get("WAYLAND_DISPLAY"))
+
+
+def has_session_bus(environ: Mapping[str, str] | None = None) -> bool:
+    """Whether a desktop's message bus is announced; notifications on Linux need it."""
+    given = os.environ if environ is None else environ  # noqa: TID251
+    return bool(given.get("DBUS_SESSION_BUS_ADDRESS"))

@@ -1,0 +1,65 @@
+"""The stdio MCP server: what an MCP client starts. Starting it touches nothing (D13)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+import anyio
+import anyio.abc
+
+from hitl_mcp.errors import NotConfigured
+from hitl_mcp.sdk.aio import AsyncHITLClient
+from hitl_mcp.settings import Settings, read_settings
+from hitl_mcp.tools.server import HITLServer
+
+BY_HAND = """\
+This is the hitl-mcp stdio server: it speaks JSON-RPC to an MCP client and is not meant to be typed to.
+  hitl-mcp config claude-desktop   shows what to put into your client's configuration
+  hitl-mcp demo                    shows how it works
+  hitl-mcp --help                  lists the other commands
+Press Ctrl+C to end it.
+"""
+
+
+def main() -> int:
+    """Serve until stdin ends; the exit code."""
+    if sys.stdin is not None and sys.stdin.isatty():
+        sys.stderr.write(BY_HAND)
+    settings: Settings | None = None
+    problem = ""
+    try:
+        settings = read_settings()
+    except NotConfigured as error:
+        problem = str(error)
+        sys.stderr.write(f"hitl-mcp: {problem}\n")
+
+    def open_client(tasks: anyio.abc.TaskGroup) -> AsyncHITLClient:
+        from hitl_mcp.backends import open_backend
+
+        if settings is None:
+            raise NotConfigured(problem)
+        return open_backend(settings, tasks)
+
+    server = HITLServer(
+        open_client,
+        loop=settings.loop if settings else None,
+        wait_seconds=settings.wait_seconds if settings else 45,
+    )
+    anyio.run(_serve, server)
+    return 0
+
+
+async def _serve(server: HITLServer) -> None:
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_end_on_signal)
+        await server.run_stdio_async()
+        tasks.cancel_scope.cancel()
+
+
+async def _end_on_signal() -> None:
+    """A normal exit would wait for the thread that reads stdin; every decision is already with the service."""
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for _ in signals:
+            os._exit(0)

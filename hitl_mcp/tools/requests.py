@@ -1,0 +1,159 @@
+"""The tools that look: check_request, list_loops, list_requests, cancel_request."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.types import CallToolResult, ToolAnnotations
+from pydantic import BaseModel, Field
+
+from hitl_mcp.contract.ids import is_id
+from hitl_mcp.contract.models import RequestFilter, ReviewRequest
+from hitl_mcp.contract.outcome import Outcome, outcome_of
+from hitl_mcp.contract.states import Status
+from hitl_mcp.errors import BadRequest, NotAllowed, NotFound
+from hitl_mcp.tools import wording
+from hitl_mcp.tools.desk import Desk
+from hitl_mcp.tools.results import ReviewResult, plain
+
+if TYPE_CHECKING:
+    from hitl_mcp.tools.server import HITLServer
+
+Ctx = Context[Desk, Any]
+RequestId = Annotated[str, Field(description="As returned by the tool that asked")]
+
+SHOWN_TEXT = 120
+
+
+class LoopEntry(BaseModel):
+    """One loop."""
+
+    id: str
+    name: str
+    description: str | None
+    reviewers: int
+    open_requests: int
+
+
+class LoopList(BaseModel):
+    """The loops, and where people answer."""
+
+    loops: list[LoopEntry]
+    inbox: str
+
+
+class RequestEntry(BaseModel):
+    """One request in a list."""
+
+    request_id: str
+    outcome: Outcome
+    status: Status
+    text: str
+    created_at: datetime
+    open_until: datetime
+    collected: bool = Field(description="Whether its decision was already handed to an agent")
+
+
+class RequestList(BaseModel):
+    """Requests, and where people answer."""
+
+    requests: list[RequestEntry]
+    inbox: str
+
+
+def register(server: HITLServer) -> None:
+    """Add the tools to the server."""
+
+    @server.tool(title="Check a request", description=wording.CHECK, annotations=ToolAnnotations(read_only_hint=True))
+    async def check_request(
+        ctx: Ctx,
+        request_id: RequestId,
+        wait_seconds: Annotated[float, Field(ge=0, le=3600, description=wording.WAIT)] = 0,
+    ) -> Annotated[CallToolResult, ReviewResult]:
+        desk = ctx.request_context.lifespan_context
+        desk.introduce(ctx)
+        request = await _known(desk, request_id)
+        return await desk.result(ctx.request_id, await desk.hold(ctx, request, wait_seconds))
+
+    @server.tool(title="List loops", description=wording.LOOPS, annotations=ToolAnnotations(read_only_hint=True))
+    async def list_loops(ctx: Ctx) -> Annotated[CallToolResult, LoopList]:
+        desk = ctx.request_context.lifespan_context
+        loops = [
+            LoopEntry(
+                id=loop.id, name=loop.name, description=loop.description, reviewers=loop.member_count,
+                open_requests=loop.pending_count,
+            )
+            for loop in await desk.client.list_loops()
+        ]  # fmt: skip
+        inbox = (await desk.client.backend()).inbox
+        names = "; ".join(f"{loop.name} ({loop.id}, {loop.open_requests} open)" for loop in loops)
+        return plain(f"{_count(loops, 'loop')}: {names}. People answer at {inbox}.", LoopList(loops=loops, inbox=inbox))
+
+    @server.tool(title="List requests", description=wording.REQUESTS, annotations=ToolAnnotations(read_only_hint=True))
+    async def list_requests(
+        ctx: Ctx,
+        status: Annotated[Status | None, Field(description="Only these")] = None,
+        limit: Annotated[int, Field(ge=1, le=100)] = 20,
+    ) -> Annotated[CallToolResult, RequestList]:
+        desk = ctx.request_context.lifespan_context
+        desk.introduce(ctx)
+        found = await desk.client.list_requests(RequestFilter(status=status, limit=100))
+        mine = desk.client.client_name
+        found.sort(key=lambda request: not (_uncollected(request) and request.user_agent == mine))
+        inbox = (await desk.client.backend()).inbox
+        entries = [_entry(request) for request in found[:limit]]
+        lines = [f"{entry.request_id} {entry.outcome.value}: {entry.text}" for entry in entries]
+        text = "\n".join([f"{_count(entries, 'request')}. People answer at {inbox}.", *lines])
+        return plain(text, RequestList(requests=entries, inbox=inbox))
+
+    @server.tool(
+        title="Cancel a request",
+        description=wording.CANCEL,
+        annotations=ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True),
+    )
+    async def cancel_request(ctx: Ctx, request_id: RequestId) -> Annotated[CallToolResult, ReviewResult]:
+        desk = ctx.request_context.lifespan_context
+        await _known(desk, request_id)
+        try:
+            await desk.client.cancel_request(request_id)
+        except BadRequest:
+            pass  # closed meanwhile: the result says how
+        return await desk.result(ctx.request_id, await desk.client.get_request(request_id))
+
+    del check_request, list_loops, list_requests, cancel_request  # registered by their decorators
+
+
+async def _known(desk: Desk, request_id: str) -> ReviewRequest:
+    if not is_id(request_id):
+        raise ToolError(
+            f"request_id {request_id[:80]!r} is not a request id: 24 characters 0-9 and a-f, as the tool that asked "
+            "returned it. list_requests shows yours."
+        )
+    try:
+        return await desk.client.get_request(request_id)
+    except (NotFound, NotAllowed):
+        raise ToolError(f"There is no request {request_id} of yours. list_requests shows yours.") from None
+
+
+def _uncollected(request: ReviewRequest) -> bool:
+    return not request.status.is_open and request.first_delivered_at is None
+
+
+def _entry(request: ReviewRequest) -> RequestEntry:
+    text = " ".join(request.request_text.split())
+    return RequestEntry(
+        request_id=request.id,
+        outcome=outcome_of(request),
+        status=request.status,
+        text=text if len(text) <= SHOWN_TEXT else f"{text[: SHOWN_TEXT - 1]}…",
+        created_at=request.created_at,
+        open_until=request.timeout_at,
+        collected=request.first_delivered_at is not None,
+    )
+
+
+def _count(items: list[Any], noun: str) -> str:
+    return f"{len(items)} {noun}{'' if len(items) == 1 else 's'}"

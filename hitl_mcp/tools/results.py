@@ -1,0 +1,133 @@
+"""What a tool returns: a structured result, and one plain sentence for the model (D21)."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.types import CallToolResult, TextContent
+from pydantic import BaseModel, Field
+
+from hitl_mcp.contract.models import ReviewRequest
+from hitl_mcp.contract.outcome import Outcome, outcome_of
+from hitl_mcp.contract.states import Kind, Status
+
+MAX_SHOWN = 4_000
+
+
+class ReviewResult(BaseModel):
+    """Where a request stands."""
+
+    outcome: Outcome
+    approved: bool = Field(description="True only for a person's explicit approval")
+    request_id: str
+    status: Status
+    message: str
+    answer: Any = Field(default=None, description="What the person answered")
+    default_response: Any = Field(default=None, description="Applies only when nobody answered in time")
+    reviewer_comment: str | None = None
+    decided_by: str | None = None
+    decided_at: datetime | None = None
+    channel: str | None = None
+    assurance: str | None = None
+    decided_revision: int | None = None
+    open_until: datetime
+    joined: bool = Field(default=False, description="The same question was already asked; this is one request, not two")
+    repeat: bool = Field(default=False, description="This decision was handed over before; it allows no second action")
+    backend: str = "local"
+    inbox: str = Field(description="Where a person answers")
+
+
+def review_result(
+    request: ReviewRequest, inbox: str, *, joined: bool = False, repeat: bool = False, notes: list[str] | None = None
+) -> CallToolResult:
+    """The tool's result for a request.
+
+    Raises: ToolError when the request claims to be decided and cannot be read; that is never an approval (H11).
+    """
+    outcome = outcome_of(request)
+    if outcome is Outcome.UNREADABLE:
+        raise ToolError(
+            f"Request {request.id} is marked as completed, but its decision cannot be trusted. It is NOT approved. "
+            "Do not act; tell your user, and ask again if the question still matters."
+        )
+    sentences = [_sentence(request, outcome), *(notes or ())]
+    if repeat:
+        sentences.append("This decision was already handed to you; one approval allows one action, so do not act twice.")
+    elif joined:
+        sentences.append("The same question was already asked, so this is that request: one decision, not two.")
+    if outcome is Outcome.PENDING:
+        sentences.append(
+            f"A person answers in the inbox at {inbox}. Next: call check_request with request_id {request.id} "
+            "and wait_seconds 45. Do not act before it is decided."
+        )
+    result = ReviewResult(
+        outcome=outcome,
+        approved=outcome is Outcome.APPROVED,
+        request_id=request.id,
+        status=request.status,
+        message=" ".join(sentences),
+        answer=request.response_data if request.status is Status.COMPLETED else None,
+        default_response=request.default_response,
+        reviewer_comment=request.response_comment,
+        decided_by=request.response_by_user.name if request.response_by_user else None,
+        decided_at=request.response_at,
+        channel=request.response_channel,
+        assurance=request.response_assurance,
+        decided_revision=request.decided_revision,
+        open_until=request.timeout_at,
+        joined=joined,
+        repeat=repeat,
+        inbox=f"{inbox}/requests/{request.id}",
+    )
+    return plain(result.message, result)
+
+
+def plain(sentence: str, structured: BaseModel) -> CallToolResult:
+    """A result whose text is a sentence and whose structure is the model."""
+    content = structured.model_dump(mode="json", by_alias=True)
+    return CallToolResult(content=[TextContent(type="text", text=sentence)], structured_content=content)
+
+
+def _sentence(request: ReviewRequest, outcome: Outcome) -> str:
+    who = request.response_by_user.name if request.response_by_user else "A person"
+    when = f" at {request.response_at:%Y-%m-%d %H:%M} UTC" if request.response_at else ""
+    said = _comment(request.response_comment)
+    match outcome:
+        case Outcome.APPROVED:
+            return f"Approved by {who}{when}.{said} You may do exactly what was asked, once."
+        case Outcome.REJECTED:
+            return f"Rejected by {who}{when}.{said} Do not do it."
+        case Outcome.NEEDS_CHANGES:
+            return f"{who} wants changes ({when.strip()}).{said} Do not act; change the plan and ask again."
+        case Outcome.ANSWERED:
+            return f"Answered by {who}{when}: {_shown(request.response_data)}.{said}"
+        case Outcome.TIMED_OUT if request.kind is Kind.APPROVAL:
+            return (
+                "Nobody answered in time, so the default applies: rejected. No person decided this. Do not act; "
+                "ask again if it still matters."
+            )
+        case Outcome.TIMED_OUT if request.default_response is None:
+            return "Nobody answered in time and there is no default, so there is no answer."
+        case Outcome.TIMED_OUT:
+            return f"Nobody answered in time, so the default applies: {_shown(request.default_response)}. No person chose it."
+        case Outcome.CANCELLED:
+            return "The request was withdrawn. Nobody decided it; do not act on it."
+        case _:
+            return f"Not decided yet; {_holder(request)}. It can be answered until {request.timeout_at:%Y-%m-%d %H:%M} UTC."
+
+
+def _holder(request: ReviewRequest) -> str:
+    return f"{request.claimed_by_user.name} is looking at it" if request.claimed_by_user else "nobody has taken it yet"
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}... (cut; whole in `answer`)"
+
+
+def _comment(comment: str | None) -> str:
+    """A person's words, bounded and marked, so that they read as data (H42)."""
+    return f' The reviewer wrote: "{comment}"' + "." if comment else ""

@@ -1,0 +1,111 @@
+"""The tools that ask: request_human_approval and ask_human."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.types import CallToolResult, ToolAnnotations
+from pydantic import Field, ValidationError
+
+from hitl_mcp.contract.answers import ResponseType, check_answer, first_fault, read_config
+from hitl_mcp.contract.models import DEFERRED_TIMEOUT, MAX_REQUEST_TEXT, MAX_TIMEOUT, MIN_TIMEOUT, NewRequest
+from hitl_mcp.contract.states import Kind
+from hitl_mcp.errors import AnswerRejected
+from hitl_mcp.tools import wording
+from hitl_mcp.tools.desk import Desk
+from hitl_mcp.tools.results import ReviewResult
+
+if TYPE_CHECKING:
+    from hitl_mcp.tools.server import HITLServer
+
+DAY = 86_400
+MAX_DETAILS = 50_000
+
+Wait = Annotated[float, Field(ge=0, le=3600, description=wording.WAIT)]
+Timeout = Annotated[int, Field(ge=MIN_TIMEOUT, le=DEFERRED_TIMEOUT, description=wording.TIMEOUT)]
+LoopName = Annotated[str | None, Field(description=wording.LOOP)]
+Urgency = Literal["low", "medium", "high", "critical"]
+Facts = Annotated[dict[str, Any] | None, Field(description=wording.CONTEXT)]
+Ctx = Context[Desk, Any]
+
+
+def register(server: HITLServer, default_wait: float) -> None:
+    """Add the tools to the server."""
+
+    @server.tool(
+        title="Request human approval",
+        description=wording.APPROVAL,
+        annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True),
+    )
+    async def request_human_approval(
+        ctx: Ctx,
+        action: Annotated[str, Field(min_length=1, max_length=1000, description="What you will do, concretely")],
+        reason: Annotated[str, Field(max_length=900, description="Why")] = "",
+        details: Annotated[str, Field(max_length=MAX_DETAILS, description="Diff, command or text, as Markdown")] = "",
+        context: Facts = None,
+        loop: LoopName = None,
+        priority: Urgency = "medium",
+        timeout_seconds: Timeout = DAY,
+        wait_seconds: Wait = default_wait,
+    ) -> Annotated[CallToolResult, ReviewResult]:
+        text = action if not reason else f"{action}\n\n**Why:** {reason}"
+        facts = dict(context or {})
+        if details:
+            if "details" in facts:
+                raise ToolError("context.details: give the details either as details or in context, not both.")
+            facts["details"] = details
+        new = _request(
+            kind=Kind.APPROVAL, request_text=text, context=facts or None, priority=priority, **_deadline(timeout_seconds)
+        )
+        return await ctx.request_context.lifespan_context.ask(ctx, "request_human_approval", loop, new, wait_seconds)
+
+    @server.tool(
+        title="Ask a person",
+        description=wording.ASK,
+        annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True),
+    )
+    async def ask_human(
+        ctx: Ctx,
+        question: Annotated[str, Field(min_length=1, max_length=MAX_REQUEST_TEXT, description="As Markdown")],
+        response_type: ResponseType,
+        response_config: Annotated[dict[str, Any] | None, Field(description='E.g. {"options": ["Blue", "Green"]}')] = None,
+        default_response: Annotated[Any, Field(description="Reported as default when nobody answers in time")] = None,
+        context: Facts = None,
+        loop: LoopName = None,
+        priority: Urgency = "medium",
+        timeout_seconds: Timeout = DAY,
+        wait_seconds: Wait = default_wait,
+    ) -> Annotated[CallToolResult, ReviewResult]:
+        config = response_config or {}
+        try:
+            typed = read_config(response_type, config)
+            if default_response is not None:
+                check_answer(typed, default_response, "default_response")
+        except AnswerRejected as fault:
+            raise ToolError(f"{fault.field}: {fault.reason}. Correct it and call ask_human again.") from None
+        new = _request(
+            kind=Kind.QUESTION, request_text=question, response_type=response_type, response_config=config,
+            default_response=default_response, context=context, priority=priority, **_deadline(timeout_seconds),
+        )  # fmt: skip
+        return await ctx.request_context.lifespan_context.ask(ctx, "ask_human", loop, new, wait_seconds)
+
+    del request_human_approval, ask_human  # registered by their decorators
+
+
+def _deadline(seconds: int) -> dict[str, Any]:
+    kind = "time-sensitive" if seconds <= MAX_TIMEOUT else "deferred"
+    return {"processing_type": kind, "timeout_seconds": seconds}
+
+
+_FIELDS = {"request_text": "action and reason"}
+
+
+def _request(**fields: Any) -> NewRequest:
+    try:
+        return NewRequest(**fields)
+    except ValidationError as error:
+        where, why = first_fault(error)
+        name = ".".join(_FIELDS.get(part, part) for part in where)
+        raise ToolError(f"{name or 'arguments'}: {why}. Correct it and call again.") from None

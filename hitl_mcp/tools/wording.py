@@ -1,0 +1,29 @@
+"""What the model reads, in one place. Every agent pays for it in every conversation, so it is short."""
+
+from __future__ import annotations
+
+INSTRUCTIONS = (
+    "Ask a person before anything risky, irreversible, costly or outward-facing (request_human_approval), and whenever a "
+    "decision is theirs (ask_human). Act only when the result says approved=true; one approval allows exactly one action. "
+    "A pending result is no approval: call check_request with its request_id. Tell your user the inbox address."
+)
+
+APPROVAL = (
+    "Ask a person to approve one concrete action before you do it. Waits up to wait_seconds, then returns the decision "
+    "or a pending handle for check_request. Only approved=true allows the action, once."
+)
+ASK = (
+    "Ask a person a question and get a typed answer. response_config by response_type: single_select {options}; "
+    "multi_select {options, min_selections?, max_selections?}; rating {scale_min?, scale_max}; number {min_value?, "
+    "max_value, decimal_places?}; text {max_length?}; boolean {true_label?, false_label?}; editable_text {draft_text}. "
+    "Waits up to wait_seconds, then returns the answer or a pending handle for check_request."
+)
+CHECK = "Read a request made earlier; with wait_seconds, wait for its decision."
+LOOPS = "List the loops (groups of people) that questions can go to."
+REQUESTS = "List your requests; those of this client whose decision was not collected yet come first."
+CANCEL = "Withdraw an open request that is no longer needed."
+
+WAIT = "How long this call may block, in seconds; most hosts cut calls at 60. 0 returns a handle at once"
+TIMEOUT = "How long people have to decide, in seconds. After that nobody can answer: an approval counts as rejected"
+LOOP = "Loop id or name; not needed when there is only one"
+CONTEXT = "Facts that help to decide, shown as a table, e.g. {\"environment\": \"production\"}"
