@@ -6,6 +6,7 @@ handle it inherited.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import logging.handlers
@@ -61,10 +62,8 @@ def _say(message: dict[str, object]) -> None:
     if _said:
         return
     _said = True
-    try:
+    with contextlib.suppress(OSError):  # the starter may be gone; others find us by the state file
         os.write(1, json.dumps(message).encode() + b"\n")
-    except OSError:
-        pass  # the starter is gone; others find us by the state file
     nothing = os.open(os.devnull, os.O_RDWR)
     for handle in (0, 1, 2):
         os.dup2(nothing, handle)

@@ -21,7 +21,7 @@ class. "Nobody decided in time" and "a person said no" are results, never except
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 
 class HITLError(Exception):
@@ -74,6 +74,13 @@ class Refused(HITLError):
         self.message = message
         self.details = details
         self.status = status or self.default_status
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds after which the same call may succeed, where the service says so."""
+        known = cast("dict[str, Any]", self.details) if isinstance(self.details, dict) else {}
+        value = known.get("retry_after")
+        return float(value) if isinstance(value, int | float) else None
 
 
 class BadRequest(Refused):
@@ -129,7 +136,7 @@ def refusal(status: int, message: str, details: Any = None) -> Refused:
 
 def _shown(details: Any) -> str:
     if isinstance(details, dict):
-        known: dict[str, Any] = details  # pyright: ignore[reportUnknownVariableType]
+        known = cast("dict[str, Any]", details)
         if "issue" in known:
             return f"{known.get('field', '')} {known['issue']}".strip()
-    return str(details)  # pyright: ignore[reportUnknownArgumentType]
+    return str(cast("object", details))

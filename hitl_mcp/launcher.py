@@ -1,12 +1,13 @@
 """Finds the local service of a data folder, or starts it (D13).
 
 Any number of clients may try at once: a lock in the folder lets one of them start it, the others find it. What answers
-on the port is believed only with the folder's proof (H14). An older service is asked to end and started again by a newer
-client; a newer one is used as long as it speaks the same contract (H27).
+on the port is believed only with the folder's proof (H14). An older service is asked to end and started again by a
+newer client; a newer one is used as long as it speaks the same contract (H27).
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -103,8 +104,8 @@ class LocalService:
             await anyio.to_thread.run_sync(lambda: lock.acquire(timeout=START_SECONDS), abandon_on_cancel=True)
         except (Timeout, OSError) as error:
             raise ServiceNotStarted(
-                f"Another process is starting the local service and does not get ready (lock in {self._settings.data_dir}). "
-                "See `hitl-mcp status`."
+                "Another process is starting the local service and does not get ready (lock in "
+                f"{self._settings.data_dir}). See `hitl-mcp status`."
             ) from error
         try:
             found = await find(self._settings.data_dir)
@@ -121,19 +122,20 @@ class LocalService:
                 await anyio.to_thread.run_sync(_spawn, self._settings)
             except OSError as error:
                 if self._settings.service == "background" or self._host is None:
-                    raise ServiceNotStarted(f"The local service could not be started in the background: {error}") from error
+                    raise ServiceNotStarted(f"No background process can be started: {error}") from error
                 await self._host_here(self._host)
         elif self._host is not None:
             await self._host_here(self._host)
         else:
             raise ServiceNotStarted(
-                "HITL_SERVICE is in-process, so only an agent's own process hosts the service, and none does right now. "
+                "HITL_SERVICE is in-process, so only an agent's own process hosts the service, and none does now. "
                 "Start your MCP client, or unset HITL_SERVICE."
             )
         found = await find(self._settings.data_dir)
         if found is None:
             raise ServiceNotStarted(
-                f"The local service was started but does not answer. Its log is {self._settings.data_dir / 'service.log'}."
+                "The local service was started but does not answer. Its log is "
+                f"{self._settings.data_dir / 'service.log'}."
             )
         return found
 
@@ -161,8 +163,8 @@ def _too_old(found: Found) -> bool:
     """Whether this client must replace the service. Raises: NotConfigured when the service is of a later contract."""
     if found.contract > CONTRACT_VERSION:
         raise NotConfigured(
-            f"The local service has version {found.version}, which this client ({__version__}) cannot speak with. Update "
-            "this hitl-mcp, or end the other with `hitl-mcp stop` and start this one."
+            f"The local service has version {found.version}, which this client ({__version__}) cannot speak with. "
+            "Update this hitl-mcp, or end the other with `hitl-mcp stop` and start this one."
         )
     return derive.version_tuple(found.version) < derive.version_tuple(__version__)
 
@@ -209,10 +211,8 @@ async def ask(
 
 async def end(found: Found) -> bool:
     """Ask the service to end and wait for it; True when it is gone."""
-    try:
+    with contextlib.suppress(Unreachable):
         await ask(found.console(), "POST", routes.STOP)
-    except Unreachable:
-        pass
     lock = FileLock(found.folder / SERVICE_LOCK, timeout=0)
     with anyio.move_on_after(END_SECONDS):
         while True:

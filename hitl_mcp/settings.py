@@ -66,7 +66,7 @@ def check_backend(settings: Settings) -> None:
         if value is not None:
             raise NotConfigured(
                 f"{name} is set, but this version of hitl-mcp works with the local service only; the HITL.sh cloud and "
-                f"team servers come in a later version. Unset {name} to use the local service. Nothing was sent anywhere."
+                f"team servers come later. Unset {name} to use the local service. Nothing was sent anywhere."
             )
 
 
@@ -112,3 +112,15 @@ def has_session_bus(environ: Mapping[str, str] | None = None) -> bool:
     """Whether a desktop's message bus is announced; notifications on Linux need it."""
     given = os.environ if environ is None else environ  # noqa: TID251
     return bool(given.get("DBUS_SESSION_BUS_ADDRESS"))
+
+
+def windows_appdata() -> str | None:
+    """Windows' folder for programs' data."""
+    return os.environ.get("APPDATA")  # noqa: TID251
+
+
+def demo_environment(folder: Path, *, browser: bool) -> dict[str, str]:
+    """The environment of the demo's server: a folder and port of its own, whatever this machine is set to."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("HITL_")}  # noqa: TID251
+    flag = str(browser).lower()
+    return ours | {"HITL_DATA_DIR": str(folder), "HITL_OPEN_BROWSER": flag, "HITL_NOTIFY": "false"}

@@ -39,7 +39,7 @@ def storable_json(value: Any, depth: int = 0) -> Any:
     elif isinstance(value, list):
         for inner in cast("list[Any]", value):
             storable_json(inner, depth + 1)
-    return value
+    return cast("Any", value)
 
 
 Text = Annotated[str, AfterValidator(storable)]

@@ -6,14 +6,14 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, AsyncExitStack
 from types import TracebackType
-from typing import Any, Self, TypeVar, cast
+from typing import Self, TypeVar
 
 import anyio
 from pydantic import ValidationError
 
 from hitl_mcp.contract.models import Change, Created, Loop, NewRequest, RequestFilter, ReviewRequest
 from hitl_mcp.contract.routes import CLIENT_NAME, EVENTS_STREAM
-from hitl_mcp.errors import ContractBroken, ServiceFault, TooManyRequests, Unreachable
+from hitl_mcp.errors import ContractBroken, NotAuthorised, ServiceFault, TooManyRequests, Unreachable
 from hitl_mcp.sdk import calls, http
 from hitl_mcp.sdk.calls import Call
 from hitl_mcp.sdk.endpoint import Endpoint, Resolver
@@ -136,12 +136,12 @@ class AsyncHITLClient:
                         position = int(line[4:])
                     elif line == "event: ready":
                         yield position
-                    elif line.startswith("data: {\""):
+                    elif line.startswith('data: {"'):
                         yield Change.model_validate_json(line[6:])
         except http.TransportError as error:
             await self._lost(endpoint)
             raise Unreachable(f"The event stream broke ({type(error).__name__})") from error
-        except Unreachable:
+        except (Unreachable, NotAuthorised):
             await self._lost(endpoint)
             raise
         except (ValidationError, ValueError) as error:
@@ -153,10 +153,15 @@ class AsyncHITLClient:
             try:
                 return await self._attempt(endpoint, call)
             except (ServiceFault, TooManyRequests) as refused:
-                wait = _retry_after(refused)
+                wait = refused.retry_after
                 if refused.status not in _RETRY or wait is None or attempt == ATTEMPTS - 1 or not call.repeatable:
                     raise
                 await anyio.sleep(wait * random.uniform(1, 1.5))
+            except NotAuthorised:
+                # a local service that was started again has a new key; it refused the old one, so nothing was done
+                if endpoint.proof_secret is None or attempt == ATTEMPTS - 1:
+                    raise
+                await self._lost(endpoint)
             except Unreachable as error:
                 safe = call.repeatable or isinstance(error.__cause__, http.NotConnected)
                 await self._lost(endpoint)
@@ -187,11 +192,3 @@ class AsyncHITLClient:
         """Find the backend again, once for all who noticed."""
         if self._endpoint is endpoint:
             self._endpoint = await self._resolver.endpoint(endpoint)
-
-
-def _retry_after(refused: ServiceFault | TooManyRequests) -> float | None:
-    details = refused.details
-    if not isinstance(details, dict):
-        return None
-    value = cast("dict[str, Any]", details).get("retry_after")
-    return float(value) if isinstance(value, int | float) else None

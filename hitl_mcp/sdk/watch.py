@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -60,7 +60,11 @@ class Watch:
         if not self.news.is_set():
             return False
         self.news = anyio.Event()
-        self.request = await self._source.get_request(self.request.id)
+        try:
+            self.request = await self._source.get_request(self.request.id)
+        except BaseException:
+            self.news.set()  # not looked yet
+            raise
         return True
 
 
@@ -74,7 +78,7 @@ class Watcher:
         self._position: int | None = None
 
     @contextmanager
-    def watching(self, request: ReviewRequest) -> Iterator[Watch]:
+    def watching(self, request: ReviewRequest) -> Generator[Watch]:
         """Register for a request. The first `changed` looks at once: something may have happened before."""
         watch = Watch(self._source, request)
         watch.news.set()

@@ -1,7 +1,7 @@
 """Who is calling the API. Three credentials that never stand in for each other (D10).
 
-A route names the actor it serves by its parameter's type: `AgentCaller`, `ReviewerCaller`, `ConsoleCaller`. A test walks
-every route with an agent's key.
+A route names the actor it serves by its parameter's type: `AgentCaller`, `ReviewerCaller`, `ConsoleCaller`. A test
+walks every route with an agent's key.
 """
 
 from __future__ import annotations

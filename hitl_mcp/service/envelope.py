@@ -27,9 +27,8 @@ def refuse(error: Refused) -> Response:
     body: dict[str, Any] = {"error": True, "msg": error.message}
     if error.details is not None:
         body["data"] = error.details
-    headers: dict[str, str] = {}
-    if isinstance(error.details, dict) and "retry_after" in error.details:
-        headers["Retry-After"] = str(error.details["retry_after"])  # pyright: ignore[reportUnknownArgumentType]
+    seconds = error.retry_after
+    headers = {} if seconds is None else {"Retry-After": f"{seconds:g}"}
     return Response(json.dumps(body), error.status, headers, "application/json")
 
 
@@ -83,5 +82,3 @@ def _invalid(error: RequestValidationError) -> Refused:
     if why == "timeout_seconds is required for time-sensitive requests":
         return BadRequest(why)
     return BadRequest("Validation failed", f"{field} {why}".strip())
-
-

@@ -6,7 +6,7 @@ Nothing depends on a wake-up but speed: without one, the log is read again every
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,7 +23,7 @@ from hitl_mcp.service.store.tables import events, requests
 RECHECK_SECONDS = 5.0
 BATCH = 1_000
 
-_after: Select[Any] = (
+_after: Select[*tuple[Any, ...]] = (
     select(events.c.position, events.c.request_id, events.c.type, requests.c.status, requests.c.api_key_id)
     .join(requests, requests.c.id == events.c.request_id)
     .where(events.c.position > bindparam("position"))
@@ -110,7 +110,7 @@ class Feed:
         )
 
     @contextmanager
-    def subscribed(self, api_key_id: str | None) -> Iterator[Subscription]:
+    def subscribed(self, api_key_id: str | None) -> Generator[Subscription]:
         """A subscription for as long as the block runs."""
         subscription = Subscription(api_key_id)
         self._subscriptions.add(subscription)
@@ -120,7 +120,7 @@ class Feed:
             self._subscriptions.discard(subscription)
 
     @contextmanager
-    def watching(self, request_id: str) -> Iterator[anyio.Event]:
+    def watching(self, request_id: str) -> Generator[anyio.Event]:
         """An event that is set when something happens to this request. Register, look, wait, look again."""
         event = anyio.Event()
         waiters = self._waiters.setdefault(request_id, set())

@@ -10,7 +10,7 @@ from hitl_mcp.contract.ids import new_id
 from hitl_mcp.contract.models import Loop
 from hitl_mcp.errors import BadRequest, NotFound
 from hitl_mcp.service.clock import moment
-from hitl_mcp.service.rows import OPEN_STATES
+from hitl_mcp.service.rows import OPEN_STATES, columns
 from hitl_mcp.service.store.base import Tx
 from hitl_mcp.service.store.tables import loops, members, requests
 
@@ -24,14 +24,16 @@ _pending = (
     )
     .scalar_subquery()
 )
-_all = select(loops, _members.label("member_count"), _pending.label("pending_count")).order_by(loops.c.created_at, loops.c.id)
+_all = select(loops, _members.label("member_count"), _pending.label("pending_count")).order_by(
+    loops.c.created_at, loops.c.id
+)
 _one = _all.where(loops.c.id == bindparam("loop_id"))
 _active = select(func.count()).where(members.c.loop_id == bindparam("loop_id"), members.c.status == "active")
 _exists = select(loops.c.id).where(loops.c.id == bindparam("loop_id"))
 
 
 def _loop(row: Row[Any]) -> Loop:
-    fields = dict(row._mapping)
+    fields = columns(row)
     return Loop.model_validate(fields | {"created_at": moment(row.created_at), "updated_at": moment(row.updated_at)})
 
 

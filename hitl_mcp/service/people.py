@@ -83,7 +83,11 @@ def _plain(code: str) -> str:
 
 def sign_in(tx: Tx, code: str, channel: Channel) -> str:
     """Use up a code and open a session; returns the session's token. Raises: NotAuthorised."""
-    used = delete(sign_ins).where(sign_ins.c.code_hash == _hash(_plain(code))).returning(sign_ins.c.user_id, sign_ins.c.expires_at)
+    used = (
+        delete(sign_ins)
+        .where(sign_ins.c.code_hash == _hash(_plain(code)))
+        .returning(sign_ins.c.user_id, sign_ins.c.expires_at)
+    )
     found = tx.connection.execute(used).first()
     if found is None or found.expires_at <= tx.now:
         raise NotAuthorised("This sign-in is used up, expired or wrong. Ask for a new one: hitl-mcp inbox")

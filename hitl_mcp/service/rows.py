@@ -34,6 +34,11 @@ _view: Select[Any] = select(
 _by_id = _view.where(requests.c.id == bindparam("request_id"))
 
 
+def columns(row: Row[Any]) -> dict[str, Any]:
+    """The row's columns by name."""
+    return dict(row._mapping)  # pyright: ignore[reportPrivateUsage]  # SQLAlchemy's documented way, underscored to avoid clashes
+
+
 def find(tx: Tx, request_id: str) -> Row[Any]:
     """The request's row with the names of its people. Raises: NotFound."""
     row = tx.connection.execute(_by_id, {"request_id": request_id}).first()
@@ -52,7 +57,7 @@ def view(row: Row[Any], now: int) -> ReviewRequest:
         status = Status.PENDING
     kind = Kind(row.kind)
     answer = None if row.response_data is None else json.loads(row.response_data)
-    fields: dict[str, Any] = dict(row._mapping)
+    fields = columns(row)
     fields |= {
         "status": status,
         "response_config": json.loads(row.response_config),
@@ -133,9 +138,7 @@ def listed(tx: Tx, wanted: RequestFilter, agent: Agent | None = None) -> tuple[l
 _is_open = and_(requests.c.status.in_(OPEN_STATES), requests.c.timeout_at > bindparam("now"))
 _open_count = select(func.count()).select_from(requests).where(_is_open)
 _open_first = _view.where(_is_open).order_by(_PRIORITY_RANK, requests.c.timeout_at, requests.c.id)
-_recent = (
-    _view.where(~_is_open).order_by(requests.c.updated_at.desc(), requests.c.id).limit(bindparam("limit"))
-)
+_recent = _view.where(~_is_open).order_by(requests.c.updated_at.desc(), requests.c.id).limit(bindparam("limit"))
 
 
 def open_count(tx: Tx) -> int:

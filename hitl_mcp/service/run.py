@@ -9,7 +9,7 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -49,8 +49,9 @@ DRAIN_SECONDS = 0.5
 class _Server(uvicorn.Server):
     """uvicorn without its signal handlers: signals belong to the process that hosts the service (H34)."""
 
-    def capture_signals(self) -> contextlib.AbstractContextManager[None]:
-        return contextlib.nullcontext()
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
 
 
 @asynccontextmanager
@@ -60,7 +61,7 @@ async def running(
     hosted_by: str,
     clock: Clock = wall_clock,
     broker: Broker | None = None,
-) -> AsyncIterator[Services]:
+) -> AsyncGenerator[Services]:
     """The local service of a data folder, for as long as the block runs.
 
     Args:
@@ -151,7 +152,7 @@ def _down_seconds(folder: DataFolder) -> float:
 async def _stay_alive(path: Path) -> None:
     while True:
         with contextlib.suppress(OSError):
-            path.touch(mode=0o600)
+            path.touch(mode=0o600)  # noqa: ASYNC240  # a touch of a local file
         await anyio.sleep(ALIVE_SECONDS)
 
 
@@ -201,7 +202,6 @@ async def run_background(settings: Settings, ready: Ready) -> None:
     Args:
         ready: called once others can connect.
     """
-    import signal
 
     async with running(settings, hosted_by="background") as services, anyio.create_task_group() as tasks:
         ready()
@@ -215,5 +215,3 @@ async def run_background(settings: Settings, ready: Ready) -> None:
             tasks.start_soon(on_signal)
         await services.stopping.wait()
         tasks.cancel_scope.cancel()
-
-

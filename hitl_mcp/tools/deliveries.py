@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import anyio
 import anyio.abc
@@ -68,10 +68,22 @@ class Deliveries:
             return
 
 
+class Sink(Protocol):
+    """Where a transport takes messages."""
+
+    async def send(self, item: SessionMessage, /) -> None:
+        """Take one message."""
+        ...
+
+    async def aclose(self) -> None:
+        """Take no more."""
+        ...
+
+
 class TellingStream:
     """A transport's write stream that tells `Deliveries` what it has taken."""
 
-    def __init__(self, inner: anyio.abc.ObjectSendStream[SessionMessage], deliveries: Deliveries) -> None:
+    def __init__(self, inner: Sink, deliveries: Deliveries) -> None:
         self._inner = inner
         self._deliveries = deliveries
         deliveries.transport_tells = True
@@ -90,6 +102,6 @@ class TellingStream:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
     ) -> None:
         await self.aclose()

@@ -77,7 +77,7 @@ class Desk:
             self.client.client_name = " ".join(f"{info.title or info.name} {info.version}".split())
 
     async def loop_for(self, wanted: str | None) -> Loop:
-        """The loop that is meant: by id or name, by setting, or the only one (D22). Raises: ToolError that lists them."""
+        """The loop meant: by id or name, by setting, or the only one (D22). Raises: ToolError that lists them."""
         loops = await self.client.list_loops()
         name = wanted or self._loop
         if name is None and len(loops) == 1:
@@ -89,10 +89,14 @@ class Desk:
         found = exact or [loop for loop in loops if loop.name.casefold() == name.strip().casefold()]
         if len(found) != 1:
             source = "loop" if wanted else "the setting HITL_LOOP"
-            raise ToolError(f"{source} {name!r} names {len(found) or 'no'} loop{'s' if found else ''}. There are: {listed}")
+            raise ToolError(
+                f"{source} {name!r} names {len(found) or 'no'} loop{'s' if found else ''}. There are: {listed}"
+            )
         return found[0]
 
-    async def ask(self, ctx: Context[Any], tool: str, loop: str | None, new: NewRequest, seconds: float) -> CallToolResult:
+    async def ask(
+        self, ctx: Context[Any], tool: str, loop: str | None, new: NewRequest, seconds: float
+    ) -> CallToolResult:
         """Create the request, hold the call, and return where it stands."""
         self.introduce(ctx)
         chosen = await self.loop_for(loop)
@@ -103,12 +107,16 @@ class Desk:
         request = await self.hold(ctx, created.request, seconds)
         return await self.result(ctx.request_id, request, created)
 
-    async def result(self, call_id: RequestId | None, request: ReviewRequest, created: Created | None = None) -> CallToolResult:
+    async def result(
+        self, call_id: RequestId | None, request: ReviewRequest, created: Created | None = None
+    ) -> CallToolResult:
         """The tool's result; a final one is followed until the agent has it."""
         backend = await self.client.backend()
         notes = [backend.note] if backend.note else []
         if created is not None and request.status.is_open and created.open_ahead:
-            notes.append(f"{created.open_ahead} other question{'s wait' if created.open_ahead > 1 else ' waits'} as well.")
+            notes.append(
+                f"{created.open_ahead} other question{'s wait' if created.open_ahead > 1 else ' waits'} as well."
+            )
         result = review_result(
             request, backend.inbox, joined=created is not None and created.joined,
             repeat=created is not None and created.repeat, notes=notes,
@@ -118,7 +126,7 @@ class Desk:
         return result
 
     async def hold(self, ctx: Context[Any], request: ReviewRequest, seconds: float) -> ReviewRequest:
-        """Wait up to `seconds` for the request to be closed, with progress. Whatever ends the wait withdraws nothing."""
+        """Wait up to `seconds` for the request to close, with progress. Whatever ends the wait withdraws nothing."""
         if not request.status.is_open or seconds <= 0:
             return request
         start = time.monotonic()

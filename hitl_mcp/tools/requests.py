@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -117,10 +118,8 @@ def register(server: HITLServer) -> None:
     async def cancel_request(ctx: Ctx, request_id: RequestId) -> Annotated[CallToolResult, ReviewResult]:
         desk = ctx.request_context.lifespan_context
         await _known(desk, request_id)
-        try:
+        with contextlib.suppress(BadRequest):  # closed meanwhile: the result says how
             await desk.client.cancel_request(request_id)
-        except BadRequest:
-            pass  # closed meanwhile: the result says how
         return await desk.result(ctx.request_id, await desk.client.get_request(request_id))
 
     del check_request, list_loops, list_requests, cancel_request  # registered by their decorators

@@ -55,7 +55,9 @@ def review_result(
         )
     sentences = [_sentence(request, outcome), *(notes or ())]
     if repeat:
-        sentences.append("This decision was already handed to you; one approval allows one action, so do not act twice.")
+        sentences.append(
+            "This decision was already handed to you; one approval allows one action, so do not act twice."
+        )
     elif joined:
         sentences.append("The same question was already asked, so this is that request: one decision, not two.")
     if outcome is Outcome.PENDING:
@@ -112,11 +114,13 @@ def _sentence(request: ReviewRequest, outcome: Outcome) -> str:
         case Outcome.TIMED_OUT if request.default_response is None:
             return "Nobody answered in time and there is no default, so there is no answer."
         case Outcome.TIMED_OUT:
-            return f"Nobody answered in time, so the default applies: {_shown(request.default_response)}. No person chose it."
+            default = _shown(request.default_response)
+            return f"Nobody answered in time, so the default applies: {default}. No person chose it."
         case Outcome.CANCELLED:
             return "The request was withdrawn. Nobody decided it; do not act on it."
         case _:
-            return f"Not decided yet; {_holder(request)}. It can be answered until {request.timeout_at:%Y-%m-%d %H:%M} UTC."
+            until = f"{request.timeout_at:%Y-%m-%d %H:%M} UTC"
+            return f"Not decided yet; {_holder(request)}. It can be answered until {until}."
 
 
 def _holder(request: ReviewRequest) -> str:

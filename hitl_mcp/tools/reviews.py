@@ -37,7 +37,9 @@ def register(server: HITLServer, default_wait: float) -> None:
     @server.tool(
         title="Request human approval",
         description=wording.APPROVAL,
-        annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True),
+        annotations=ToolAnnotations(
+            read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True
+        ),
     )
     async def request_human_approval(
         ctx: Ctx,
@@ -57,20 +59,28 @@ def register(server: HITLServer, default_wait: float) -> None:
                 raise ToolError("context.details: give the details either as details or in context, not both.")
             facts["details"] = details
         new = _request(
-            kind=Kind.APPROVAL, request_text=text, context=facts or None, priority=priority, **_deadline(timeout_seconds)
+            kind=Kind.APPROVAL,
+            request_text=text,
+            context=facts or None,
+            priority=priority,
+            **_deadline(timeout_seconds),
         )
         return await ctx.request_context.lifespan_context.ask(ctx, "request_human_approval", loop, new, wait_seconds)
 
     @server.tool(
         title="Ask a person",
         description=wording.ASK,
-        annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True),
+        annotations=ToolAnnotations(
+            read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True
+        ),
     )
     async def ask_human(
         ctx: Ctx,
         question: Annotated[str, Field(min_length=1, max_length=MAX_REQUEST_TEXT, description="As Markdown")],
         response_type: ResponseType,
-        response_config: Annotated[dict[str, Any] | None, Field(description='E.g. {"options": ["Blue", "Green"]}')] = None,
+        response_config: Annotated[
+            dict[str, Any] | None, Field(description='E.g. {"options": ["Blue", "Green"]}')
+        ] = None,
         default_response: Annotated[Any, Field(description="Reported as default when nobody answers in time")] = None,
         context: Facts = None,
         loop: LoopName = None,

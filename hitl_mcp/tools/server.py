@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -48,7 +48,7 @@ class HITLServer(MCPServer[Desk]):
         requests.register(self)
 
     @asynccontextmanager
-    async def _opened(self: Any) -> AsyncIterator[Desk]:
+    async def _opened(self: Any) -> AsyncGenerator[Desk]:
         async with anyio.create_task_group() as tasks:
             desk = Desk(self._open_client, tasks, self._loop, self._deliveries)
             self._desk = desk
@@ -74,7 +74,9 @@ class HITLServer(MCPServer[Desk]):
             cause = error.__cause__
             if isinstance(cause, ValidationError):
                 where, why = first_fault(cause)
-                raise ToolError(f"{'.'.join(where) or 'arguments'}: {why}. Correct it and call {name} again.") from cause
+                raise ToolError(
+                    f"{'.'.join(where) or 'arguments'}: {why}. Correct it and call {name} again."
+                ) from cause
             if isinstance(cause, HITLError):
                 raise ToolError(str(cause)) from cause
             if isinstance(cause, ToolError):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 INSTRUCTIONS = (
-    "Ask a person before anything risky, irreversible, costly or outward-facing (request_human_approval), and whenever a "
-    "decision is theirs (ask_human). Act only when the result says approved=true; one approval allows exactly one action. "
-    "A pending result is no approval: call check_request with its request_id. Tell your user the inbox address."
+    "Ask a person before anything risky, irreversible, costly or outward-facing (request_human_approval), and "
+    "whenever a decision is theirs (ask_human). Act only when the result says approved=true; one approval allows "
+    "exactly one action. A pending result is no approval: call check_request with its request_id. "
+    "Tell your user the inbox address."
 )
 
 APPROVAL = (
@@ -26,4 +27,4 @@ CANCEL = "Withdraw an open request that is no longer needed."
 WAIT = "How long this call may block, in seconds; most hosts cut calls at 60. 0 returns a handle at once"
 TIMEOUT = "How long people have to decide, in seconds. After that nobody can answer: an approval counts as rejected"
 LOOP = "Loop id or name; not needed when there is only one"
-CONTEXT = "Facts that help to decide, shown as a table, e.g. {\"environment\": \"production\"}"
+CONTEXT = 'Facts that help to decide, shown as a table, e.g. {"environment": "production"}'

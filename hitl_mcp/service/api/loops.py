@@ -35,4 +35,6 @@ async def list_loops(agent: AgentCaller, services: ServicesHere) -> Response:
 @router.get(routes.LOOP)
 async def get_loop(loop_id: LoopId, agent: AgentCaller, services: ServicesHere) -> Response:
     """One loop."""
-    return reply("Loop retrieved successfully", {"loop": await services.store.read(lambda tx: loops.found(tx, loop_id))})
+    return reply(
+        "Loop retrieved successfully", {"loop": await services.store.read(lambda tx: loops.found(tx, loop_id))}
+    )

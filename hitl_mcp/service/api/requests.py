@@ -51,7 +51,9 @@ async def create_request(
 
 
 @router.get(routes.REQUESTS)
-async def list_requests(wanted: Annotated[RequestFilter, Query()], agent: AgentCaller, services: ServicesHere) -> Response:
+async def list_requests(
+    wanted: Annotated[RequestFilter, Query()], agent: AgentCaller, services: ServicesHere
+) -> Response:
     """This key's requests, filtered and paged."""
     found, total = await services.store.read(lambda tx: rows.listed(tx, wanted, agent))
     shown = wanted.offset + len(found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from sqlalchemy import bindparam, insert, update
@@ -21,7 +20,11 @@ from hitl_mcp.service.store.base import Tx
 from hitl_mcp.service.store.tables import requests
 
 _insert = insert(requests)
-_open = (requests.c.id == bindparam("request_id"), requests.c.status.in_(rows.OPEN_STATES), requests.c.timeout_at > bindparam("now"))
+_open = (
+    requests.c.id == bindparam("request_id"),
+    requests.c.status.in_(rows.OPEN_STATES),
+    requests.c.timeout_at > bindparam("now"),
+)
 _cancel = (
     update(requests)
     .where(*_open)
@@ -122,15 +125,18 @@ def change(tx: Tx, agent: Agent, request_id: str, wanted: RequestChange) -> Revi
         raise BadRequest("Validation failed", "the options of an approval cannot be changed")
     if given.get("request_text", "") is None or given.get("priority", "") is None:
         raise BadRequest("Validation failed", "request_text and priority must not be null")
-    merged = NewRequest(
-        kind=before.kind,
-        request_text=given.get("request_text", before.request_text),
-        **({} if before.kind is Kind.APPROVAL else {
+    answered: dict[str, Any] = {}
+    if before.kind is not Kind.APPROVAL:
+        answered = {
             "response_type": before.response_type,
             "response_config": given.get("response_config") or before.response_config,
             "default_response": given.get("default_response", before.default_response),
-        }),
-    )  # fmt: skip
+        }
+    merged = NewRequest(
+        kind=before.kind,
+        request_text=given.get("request_text", before.request_text),
+        **answered,
+    )
     fields: dict[str, Any] = {
         "kind": before.kind.value,
         "type": before.type,
@@ -148,7 +154,11 @@ def change(tx: Tx, agent: Agent, request_id: str, wanted: RequestChange) -> Revi
         fields["timeout_at"] = tx.now + 1000 * seconds
     statement = (
         update(requests)
-        .where(requests.c.id == request_id, requests.c.revision == before.revision, requests.c.status.in_(rows.OPEN_STATES))
+        .where(
+            requests.c.id == request_id,
+            requests.c.revision == before.revision,
+            requests.c.status.in_(rows.OPEN_STATES),
+        )
         .values(
             **fields, revision=requests.c.revision + 1, seq=requests.c.seq + 1, status="pending", updated_at=tx.now,
             claimed_by=None, claimed_at=None, claim_expires_at=None,
@@ -190,8 +200,3 @@ def deliver(tx: Tx, agent: Agent, request_id: str) -> ReviewRequest:
     if seq is not None:
         note(tx, request_id, seq, "delivered", agent.actor, {})
     return rows.find_view(tx, request_id)
-
-
-def stored_config(row: Any) -> Any:
-    """The configuration as it was stored."""
-    return json.loads(row.response_config)

@@ -35,15 +35,15 @@ _free_for_me = or_(
 )
 _at_revision = requests.c.revision == bindparam("seen")
 _unclaimed: dict[str, Any] = {"claimed_by": None, "claimed_at": None, "claim_expires_at": None}
-_step = {"seq": requests.c.seq + 1, "updated_at": bindparam("now")}
+_step: dict[str, Any] = {"seq": requests.c.seq + 1, "updated_at": bindparam("now")}
 
 _decide = (
     update(requests)
     .where(*_live, _free_for_me, _at_revision)
     .values(
-        status="completed", response_by=bindparam("user_id"), response_at=bindparam("now"), decided_revision=bindparam("seen"),
-        response_data=bindparam("answer"), response_comment=bindparam("comment"), response_channel=bindparam("channel"),
-        response_assurance=bindparam("assurance"), **_unclaimed, **_step,
+        status="completed", response_by=bindparam("user_id"), response_at=bindparam("now"),
+        decided_revision=bindparam("seen"), response_data=bindparam("answer"), response_comment=bindparam("comment"),
+        response_channel=bindparam("channel"), response_assurance=bindparam("assurance"), **_unclaimed, **_step,
     )
     .returning(requests.c.seq)
 )  # fmt: skip
@@ -69,12 +69,19 @@ _due = (
 )
 _expire = (
     update(requests)
-    .where(requests.c.id == bindparam("request_id"), requests.c.status.in_(rows.OPEN_STATES), requests.c.timeout_at <= bindparam("now"))
+    .where(
+        requests.c.id == bindparam("request_id"),
+        requests.c.status.in_(rows.OPEN_STATES),
+        requests.c.timeout_at <= bindparam("now"),
+    )
     .values(status="timeout", **_unclaimed, **_step)
     .returning(requests.c.seq)
 )  # fmt: skip
 _nearest = (
-    select(requests.c.timeout_at).where(requests.c.status.in_(rows.OPEN_STATES)).order_by(requests.c.timeout_at).limit(1)
+    select(requests.c.timeout_at)
+    .where(requests.c.status.in_(rows.OPEN_STATES))
+    .order_by(requests.c.timeout_at)
+    .limit(1)
 )
 
 
@@ -165,14 +172,20 @@ def _too_late(tx: Tx, request_id: str, seen: int | None) -> NoReturn:
         words = {"timeout": "Its deadline has passed", "cancelled": "The agent has withdrawn it"}
         raise Conflict(f"{words[request.status.value]}; it can no longer be answered", {"status": request.status.value})
     if seen is not None and request.revision != seen:
-        raise Conflict("The request was changed after you opened it. Read it again before you decide",
-                       {"revision": request.revision, "seen": seen, "changes": _changes_since(tx, request_id, seen)})  # fmt: skip
+        raise Conflict(
+            "The request was changed after you opened it. Read it again before you decide",
+            {"revision": request.revision, "seen": seen, "changes": _changes_since(tx, request_id, seen)},
+        )
     other = request.claimed_by_user
     name = other.name if other is not None else "nobody"
     raise Conflict(f"Claimed by {name} right now" if other else "It is not claimed by you", {"claimed_by": name})
 
 
 def _changes_since(tx: Tx, request_id: str, seen: int) -> list[dict[str, Any]]:
-    changed = select(events.c.data).where(events.c.request_id == request_id, events.c.type == "changed").order_by(events.c.seq)
+    changed = (
+        select(events.c.data)
+        .where(events.c.request_id == request_id, events.c.type == "changed")
+        .order_by(events.c.seq)
+    )
     entries = [json.loads(data) for data in tx.connection.execute(changed).scalars()]
     return [entry for entry in entries if entry["revision"] > seen]

@@ -24,7 +24,9 @@ _head = select(events.c.hash).where(events.c.request_id == bindparam("request_id
 
 def chain_hash(previous: str, request_id: str, seq: int, kind: str, actor: str, at: int, data_hash: str) -> str:
     """The hash of one entry, in hex."""
-    return hashlib.sha256("|".join((previous, request_id, str(seq), kind, actor, str(at), data_hash)).encode()).hexdigest()
+    return hashlib.sha256(
+        "|".join((previous, request_id, str(seq), kind, actor, str(at), data_hash)).encode()
+    ).hexdigest()
 
 
 def note(tx: Tx, request_id: str, seq: int, kind: str, actor: str, data: dict[str, Any]) -> None:

@@ -15,7 +15,20 @@ from filelock import FileLock, Timeout
 from hitl_mcp.contract.local import SECRET_FILE, SERVICE_LOCK, STATE_FILE, ServiceState
 from hitl_mcp.errors import NotConfigured
 
-_NETWORK_TYPES = ("nfs", "cifs", "smb", "afp", "sshfs", "9p", "webdav", "davfs", "glusterfs", "ceph", "drvfs", "fuse.s3")
+_NETWORK_TYPES = (
+    "nfs",
+    "cifs",
+    "smb",
+    "afp",
+    "sshfs",
+    "9p",
+    "webdav",
+    "davfs",
+    "glusterfs",
+    "ceph",
+    "drvfs",
+    "fuse.s3",
+)
 _SYNCHRONISED = ("Dropbox", "OneDrive", "Google Drive", "GoogleDrive", "iCloud", "Mobile Documents", "Nextcloud",
                  "Syncthing")  # fmt: skip
 
@@ -109,8 +122,8 @@ def take_lock(folder: DataFolder) -> FileLock:
         ) from None
     except (OSError, NotImplementedError) as error:
         raise NotConfigured(
-            f"The data folder {folder.path} cannot be locked ({error}). Network and synchronised folders cannot hold the "
-            "database; set HITL_DATA_DIR to a folder on a local disk."
+            f"The data folder {folder.path} cannot be locked ({error}). Network and synchronised folders cannot hold "
+            "the database; set HITL_DATA_DIR to a folder on a local disk."
         ) from error
     if file_system(folder.path).startswith(_NETWORK_TYPES) and not _lock_holds(folder):
         lock.release()

@@ -33,8 +33,8 @@ def listen(folder: DataFolder, wanted: int) -> Listening:
         bound = _bind(wanted)
         if bound is None:
             raise NotConfigured(
-                f"Port {wanted} (HITL_PORT) is taken by another program. Choose another port, or unset HITL_PORT to let "
-                "hitl-mcp find a free one."
+                f"Port {wanted} (HITL_PORT) is taken by another program. Choose another port, or unset HITL_PORT to "
+                "let hitl-mcp find a free one."
             )
         return Listening(bound, wanted, moved=False)
     former = _former(folder)

@@ -23,7 +23,8 @@ SECONDS_BETWEEN = 5.0
 FILE_SECONDS = 90.0
 
 _PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="referrer" content="no-referrer"><title>Opening hitl_mcp</title></head>
+<html lang="en"><head><meta charset="utf-8"><meta name="referrer" content="no-referrer">
+<title>Opening hitl_mcp</title></head>
 <body><form id="f" method="post" action="{origin}/sign-in"><input type="hidden" name="code" value="{code}">
 <input type="hidden" name="next" value="{next}"><button>Open the hitl_mcp inbox</button></form>
 <script>document.getElementById("f").submit()</script></body></html>

@@ -142,10 +142,8 @@ def copy_database(engine: Engine, target: Path) -> None:
 def _unusable(path: Path, error: BaseException) -> str:
     original = error.orig if isinstance(error, DBAPIError) else error
     name = getattr(original, "sqlite_errorname", "") or ""
-    if (
-        name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT"))
-        or isinstance(error, DatabaseError)
-        and "malformed" in str(error)
+    if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")) or (
+        isinstance(error, DatabaseError) and "malformed" in str(error)
     ):
         return (
             f"The database {path} is damaged and was left as it is. Restore a copy from {path.parent / 'backups'}, "

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -49,7 +49,7 @@ class _TransactionLost(Exception):
     """SQLite has rolled back the whole transaction while a unit ran."""
 
 
-_STOP: Final = None
+_STOP = None
 
 
 class GroupWriter:
@@ -95,7 +95,7 @@ class GroupWriter:
         self._thread.join(timeout)
 
     def _run(self) -> None:
-        while (job := self._jobs.get()) is not _STOP:
+        while (job := self._jobs.get()) is not None:
             group = [job]
             try:
                 self._commit(group, more=self._next)
@@ -164,7 +164,7 @@ class GroupWriter:
             log.warning("A COMMIT reported an error but is durable")
 
     def _recover(self, group: list[_Job], error: BaseException) -> None:
-        """After a lost transaction nothing of the group exists. Alone, a job fails; in a group, each runs again alone."""
+        """After a lost transaction nothing of the group exists. Alone, a job fails; of a group, each runs alone."""
         if len(group) == 1:
             job = group[0]
             cause = job.error if job.error is not None and not isinstance(job.error, HITLError) else error
@@ -212,7 +212,7 @@ def storage_fault(error: BaseException) -> BaseException:
 
 _WORDS = {
     "SQLITE_FULL": "The disk is full, so nothing was changed. Free some space, then try again",
-    "SQLITE_READONLY": "The data folder or its disk is read-only, so nothing was changed. Make it writable, then try again",
+    "SQLITE_READONLY": "The data folder or its disk is read-only, so nothing was changed. Make it writable, then retry",
     "SQLITE_IOERR": "The disk reported an error, so nothing was changed. Check the disk of the data folder",
     "SQLITE_CORRUPT": "The database file is damaged. Stop the service and restore a copy from the folder's backups",
     "SQLITE_NOTADB": "The database file is damaged. Stop the service and restore a copy from the folder's backups",

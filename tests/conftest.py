@@ -1,0 +1,52 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Generator
+from pathlib import Path
+
+import anyio
+import psutil
+import pytest
+
+from tests.world import end_service
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """AnyIO on asyncio, as in the product."""
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of this machine reaches a test."""
+    for name in tuple(os.environ):
+        if name.startswith("HITL_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Generator[Path]:
+    """A data folder of its own; its background service is ended afterwards, and none is left behind."""
+    path = tmp_path / "data"
+    yield path
+    anyio.run(end_service, path)
+    left = [process for process in services_of(path) if process.is_running()]
+    for process in left:
+        process.send_signal(signal.SIGKILL)
+    assert not left, f"a service of {path} was left behind"
+
+
+def services_of(folder: Path) -> list[psutil.Process]:
+    """The background services of a folder that are alive."""
+    found: list[psutil.Process] = []
+    for process in psutil.process_iter():
+        try:
+            if process.cmdline()[-2:] == ["hitl_mcp", "service"] and process.cwd() == str(folder):
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue
+    return found
