@@ -78,7 +78,7 @@ class Refused(HITLError):
     @property
     def retry_after(self) -> float | None:
         """Seconds after which the same call may succeed, where the service says so."""
-        known = cast("dict[str, Any]", self.details) if isinstance(self.details, dict) else {}
+        known = cast("dict[str, Any]", self.details) if isinstance(cast("object", self.details), dict) else {}
         value = known.get("retry_after")
         return float(value) if isinstance(value, int | float) else None
 

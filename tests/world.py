@@ -34,7 +34,7 @@ WAIT = 15.0
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
-    """The environment of a child process: the test's folder, no browser, no notifications, no secret of this machine."""
+    """The environment of a child process: the test's folder, no browser, no notifications, no secret from here."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "SYSTEMROOT") if name in os.environ}
     ours = {"HITL_DATA_DIR": str(folder), "HITL_OPEN_BROWSER": "false", "HITL_NOTIFY": "false"}
     return kept | ours | more

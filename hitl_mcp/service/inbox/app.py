@@ -1,0 +1,97 @@
+"""The inbox as an ASGI application. The guard lets only its own host name through (H13)."""
+
+from __future__ import annotations
+
+import logging
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from hitl_mcp.errors import Refused, ServiceFault
+from hitl_mcp.service.context import Services
+from hitl_mcp.service.inbox import view
+from hitl_mcp.service.inbox.doors import Doors
+from hitl_mcp.service.inbox.files import static_route
+from hitl_mcp.service.inbox.headers import SecureHeaders
+from hitl_mcp.service.inbox.live import Live
+from hitl_mcp.service.inbox.pages import Pages
+from hitl_mcp.service.inbox.render import message
+
+log = logging.getLogger(__name__)
+
+_ONE = "/requests/{request_id}"
+
+
+def create_inbox(services: Services) -> ASGIApp:
+    """The inbox of one running service."""
+    pages, doors = Pages(services), Doors(services)
+    routes = [
+        Route("/", pages.list),
+        Route(_ONE, pages.one),
+        Route(f"{_ONE}/decision", pages.decide, methods=["POST"]),
+        Route(f"{_ONE}/claim", pages.claim, methods=["POST"]),
+        Route(f"{_ONE}/release", pages.release, methods=["POST"]),
+        Route(f"{_ONE}/again", pages.again, methods=["POST"]),
+        Route(_ONE + "/{action:str}", pages.back),
+        Route("/sign-in", doors.sign_in_form),
+        Route("/sign-in", doors.sign_in, methods=["POST"]),
+        Route("/sign-out", doors.sign_out, methods=["POST"]),
+        Route("/open-again", doors.open_again, methods=["POST"]),
+        Route("/live", Live(services)),
+        static_route(),
+    ]
+    app = Starlette(routes=routes)
+    install(app)
+    return SecureHeaders(app)
+
+
+def install(app: Starlette) -> None:
+    """Let every failure of `app` be said in words."""
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _fault)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    if not isinstance(error, Refused):
+        raise error
+    typed = getattr(request.state, "typed", None)
+    kept = view.kept(typed, None) if typed is not None else []
+    if error.status == 401:
+        return message(
+            "You are signed out",
+            "The inbox shows questions to the machine's user only. Sessions also end when the service was away.",
+            status=401, open_again=True, request_id=request.path_params.get("request_id"), typed=kept,
+        )  # fmt: skip
+    titles = {403: "Refused", 404: "Not found", 409: "Too late"}
+    title = titles.get(error.status, "Not possible")
+    if isinstance(error, ServiceFault):
+        title = "The service could not do it"
+    advice = "Go back in your browser: what you typed is still there." if request.method == "POST" else ""
+    return message(title, f"{error.message}.", *([advice] if advice else []), status=error.status, back="/", typed=kept)
+
+
+async def _http(_: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    said = {404: "There is nothing at this address.", 405: "This address does not take that."}
+    words = said.get(error.status_code, f"{error.detail}.")
+    title = "Not found" if error.status_code == 404 else "Not possible"
+    response = message(title, words, status=error.status_code, back="/")
+    for name, value in (error.headers or {}).items():
+        response.headers[name] = value
+    return response
+
+
+async def _fault(_: Request, error: Exception) -> Response:
+    log.error("A fault while showing a page", exc_info=error)
+    return message(
+        "Something went wrong here",
+        "The service made a mistake; its log has the details. Nothing can be said about what you sent: go back, "
+        "reload, and look at the request's state before you try again.",
+        status=500, back="/",
+    )  # fmt: skip

@@ -1,0 +1,223 @@
+"""The agent's words as safe HTML (H5, H16). Nothing of it is lost, hidden, loaded from elsewhere, or taken for ours.
+
+Markdown becomes HTML without raw HTML, links are judged while they are still tokens, invisible characters become
+visible, and nh3 has the last word with a short allow-list.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+from urllib.parse import unquote, urlsplit
+
+import nh3
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from markupsafe import Markup
+
+MAX_MARKDOWN = 20_000
+"""Longer text is shown as it is, so that nobody can keep the service busy with rendering."""
+_MAX_NESTING = 60
+
+_TAGS = {
+    *("p", "br", "hr", "em", "strong", "s", "code", "pre", "blockquote", "ul", "ol", "li", "h3", "h4", "h5", "h6"),
+    *("table", "thead", "tbody", "tr", "th", "td", "a", "mark"),
+}
+_cleaner = nh3.Cleaner(
+    tags=_TAGS,
+    clean_content_tags=set(),
+    attributes={"a": {"href"}, "ol": {"start"}},
+    url_schemes={"http", "https", "mailto"},
+    url_relative="deny",
+    link_rel="noopener noreferrer nofollow ugc",
+    set_tag_attribute_values={"a": {"target": "_blank"}},
+)
+_plain_cleaner = nh3.Cleaner(tags={"mark"}, attributes={}, clean_content_tags=set(), link_rel=None)
+
+_md = MarkdownIt("commonmark", {"html": False, "maxNesting": _MAX_NESTING}).enable(["table", "strikethrough"])
+
+
+@dataclass(frozen=True, slots=True)
+class OwnAddress:
+    """Where this service answers; the agent's links never lead there."""
+
+    host: str
+    port: int
+
+
+def show(text: str) -> Markup:
+    """Plain text as HTML in which invisible characters can be seen."""
+    return Markup(_plain_cleaner.clean(_reveal(escape(text, quote=False))))
+
+
+def plain(text: str) -> str:
+    """Plain text for places that hold no markup, such as a title: `[U+202E]` for what cannot be seen."""
+    return "".join(piece if not code else f"[{code}]" for piece, code in _pieces(text))
+
+
+def invisible_in(text: str) -> list[str]:
+    """The names of the invisible characters in a text, each once: `U+200B`."""
+    return sorted({code.split(" ")[0] for _, code in _pieces(text) if code})
+
+
+def render(text: str, own: OwnAddress) -> Markup:
+    """Markdown as HTML."""
+    tokens = _md.parse(text) if len(text) <= MAX_MARKDOWN else []
+    # past the limit the parser would drop what is nested deeper; the person must see all of it
+    if not tokens or any(token.level >= _MAX_NESTING - 2 for token in _all(tokens)):
+        return Markup(_cleaner.clean(f"<pre>{_reveal(escape(text, quote=False))}</pre>"))
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(int(token.tag[1]) + 2, 6)}"  # the page's own headings stand above the agent's
+        if token.children:
+            token.children = _judge(token.children, own)
+    return Markup(_cleaner.clean(_reveal(_md.renderer.render(tokens, _md.options, {}))))
+
+
+def _all(tokens: Sequence[Token]) -> Iterator[Token]:
+    for token in tokens:
+        yield token
+        yield from _all(token.children or ())
+
+
+def _judge(tokens: list[Token], own: OwnAddress) -> list[Token]:
+    """Images become links, links show where they lead, and links to ourselves become text."""
+    judged: list[Token] = []
+    start: int | None = None
+    for token in tokens:
+        if token.type == "link_open":
+            start = len(judged)
+            judged.append(token)
+        elif token.type == "link_close" and start is not None:
+            judged = [*judged[:start], *_link(judged[start], judged[start + 1 :], token, own)]
+            start = None
+        elif token.type == "image":
+            judged.extend(_image(token, own, linked=start is not None))
+        else:
+            judged.append(token)
+    return judged
+
+
+def _link(opening: Token, inner: list[Token], closing: Token, own: OwnAddress) -> list[Token]:
+    href = str(opening.attrs.get("href", ""))
+    opening.attrs = {"href": href}
+    words = "".join(token.content for token in inner)
+    target = _target(href, own)
+    if target is None:
+        return [*inner, _text(f" [address: {href}]")] if words != href else inner
+    shown = words in (href, href.removeprefix("mailto:"))
+    return [opening, *inner, closing, *([] if shown else [_text(f" ({target})")])]
+
+
+def _image(image: Token, own: OwnAddress, *, linked: bool) -> list[Token]:
+    href = str(image.attrs.get("src", ""))
+    words = f"image: {image.content}" if image.content else "image"
+    if linked:
+        return [_text(f"{words} [{href}]")]
+    opening, closing = Token("link_open", "a", 1), Token("link_close", "a", -1)
+    opening.attrs = {"href": href}
+    return _link(opening, [_text(words)], closing, own)
+
+
+def _text(content: str) -> Token:
+    return Token("text", "", 0, content=content)
+
+
+def _target(href: str, own: OwnAddress) -> str | None:
+    """The host or mailbox a link leads to, as a browser would read it; nothing when it may not be a link."""
+    try:
+        url = urlsplit(href)
+        port = url.port
+    except ValueError:
+        return None
+    if url.scheme == "mailto":
+        return url.path or None
+    if url.scheme not in ("http", "https") or not url.hostname or "\\" in unquote(href):
+        return None
+    host = unicodedata.normalize("NFKC", unquote(url.hostname)).lower().rstrip(".")
+    if not host or re.search(r"[\s/@?#%<>]", host):
+        return None
+    if (port or (443 if url.scheme == "https" else 80)) == own.port and _is_here(host, own):
+        return None
+    return host if port is None else f"{host}:{port}"
+
+
+def _is_here(host: str, own: OwnAddress) -> bool:
+    if host in (own.host, "localhost") or host.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        try:
+            address = ipaddress.ip_address(socket.inet_aton(host))  # 127.1, 0x7f000001: browsers read these too
+        except OSError:
+            return False
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return address.is_loopback or address.is_unspecified
+
+
+# characters with no shape of their own beside the categories of `_is_hidden`
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0")
+_SHAPED = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd")
+_CANDIDATE = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5"
+    r"\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ue000-\uf8ff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
+    r"\U000110bd\U000110cd\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff\U000f0000-\U0010ffff]"
+)
+
+
+def _is_hidden(text: str, at: int) -> bool:
+    """Whether the character can change what is read without being seen. Emoji and living scripts need some of them."""
+    char = text[at]
+    if char in _SHAPED:
+        return False
+    before = text[at - 1] if at else " "
+    after = text[at + 1] if at + 1 < len(text) else " "
+    if char in "\ufe0e\ufe0f":
+        return unicodedata.category(before) not in ("So", "Sm", "Po", "Nd", "Pd", "Sk")
+    if char in "\u200c\u200d":
+        around = {unicodedata.category(before), unicodedata.category(after)}
+        is_emoji = char == "\u200d" and unicodedata.category(after) == "So" and (
+            unicodedata.category(before) in ("So", "Sk") or before == "\ufe0f"
+        )  # fmt: skip
+        return not (is_emoji or around <= {"Lo", "Mn", "Mc"})
+    return char in _BLANK or unicodedata.category(char) in ("Cc", "Cf", "Co", "Cn", "Zl", "Zp", "Mn")
+
+
+def _pieces(text: str) -> Iterator[tuple[str, str]]:
+    """The text in pieces; a hidden character comes with its code (and how many follow each other)."""
+    last = at = 0
+    while (found := _CANDIDATE.search(text, at)) is not None:
+        at = found.end()
+        if not _is_hidden(text, found.start()):
+            continue
+        char = found.group()
+        while at < len(text) and text[at] == char:
+            at += 1
+        times = at - found.start()
+        if found.start() > last:
+            yield text[last : found.start()], ""
+        yield text[found.start() : at], f"U+{ord(char):04X}" + (f" ×{times}" if times > 1 else "")
+        last = at
+    if last < len(text):
+        yield text[last:], ""
+
+
+_TAG = re.compile(r"(<[^<>]*>)")
+
+
+def _reveal(html: str) -> str:
+    """Put a mark where an invisible character stands, outside of tags. Expects `<` and `>` of the text escaped."""
+    if _CANDIDATE.search(html) is None:
+        return html
+    parts = _TAG.split(html)
+    return "".join(
+        part if index % 2 else "".join(f"<mark>{code}</mark>" if code else piece for piece, code in _pieces(part))
+        for index, part in enumerate(parts)
+    )

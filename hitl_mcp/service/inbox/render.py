@@ -1,0 +1,46 @@
+"""Templates to responses. Everything is escaped; only `markdown.py` makes HTML out of text, and nh3 cleans it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import HTMLResponse
+
+from hitl_mcp.service.inbox import words
+from hitl_mcp.service.inbox.markdown import plain, show
+
+_templates = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_filters: dict[str, Any] = _templates.filters
+_filters |= {
+    "show": show,
+    "plain": plain,
+    "when": words.when,
+    "exactly": words.exactly,
+    "left": words.left,
+    "iso": words.iso,
+}
+_DEFAULTS: dict[str, Any] = {"visit": None, "open_count": None, "page": "message", "request_id": None}
+
+
+def page(name: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """A template as a response."""
+    return HTMLResponse(_templates.get_template(name).render(_DEFAULTS | values), status)
+
+
+def message(title: str, *paragraphs: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """A page that only says something.
+
+    Args:
+        values: `open_again` offers to open the inbox signed in; `typed` shows what would else be lost; `back` is
+            where a link leads on.
+    """
+    defaults: dict[str, Any] = {"open_again": False, "command": None, "typed": (), "back": None}
+    return page("message.html", status, **(defaults | {"title": title, "paragraphs": paragraphs} | values))

@@ -1,0 +1,134 @@
+"""Who is at the page: the cookie, the sign-in, the form token, and where a form came from (H13, H15)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections import deque
+from dataclasses import dataclass, field
+
+from starlette.datastructures import FormData
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+
+from hitl_mcp.contract.states import Channel
+from hitl_mcp.errors import NotAllowed, NotAuthorised, TooManyRequests
+from hitl_mcp.service import people
+from hitl_mcp.service.actors import Person
+from hitl_mcp.service.context import Keys, Services
+
+COOKIE = "hitl_session"
+GUESSES = 5
+GUESS_MS = 60_000
+_LONGEST_TYPED = 20
+"""Codes for a form are longer and cannot be guessed; only typed ones are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A signed-in person at a page, and the token that the page's forms carry."""
+
+    person: Person
+    form_token: str
+
+
+def form_token(keys: Keys, session: str) -> str:
+    """What a form of this session carries; nobody who cannot read the page can make it."""
+    return hmac.new(keys.proof_secret, b"form\x1f" + session.encode(), hashlib.sha256).hexdigest()
+
+
+async def person_at(services: Services, session: str) -> Person | None:
+    """Who holds the session, if it lives and is one of the inbox."""
+    if not session:
+        return None
+    person = await services.store.read(lambda tx: people.person_of(tx, session))
+    return person if person is not None and person.channel is Channel.INBOX else None
+
+
+async def visit_of(connection: HTTPConnection, services: Services) -> Visit:
+    """The signed-in person. Raises: NotAuthorised."""
+    session = connection.cookies.get(COOKIE, "")
+    person = await person_at(services, session)
+    if person is None:
+        raise NotAuthorised("You are signed out")
+    return Visit(person, form_token(services.keys, session))
+
+
+def check_origin(connection: HTTPConnection, *allowed: str) -> None:
+    """Only our own pages may change anything. Raises: NotAllowed."""
+    if connection.headers.getlist("origin") not in [[origin] for origin in allowed]:
+        raise NotAllowed("This came from another page and was refused. Nothing was changed")
+
+
+def check_token(visit: Visit, form: FormData) -> None:
+    """The form must be one that this session was shown. Raises: NotAllowed."""
+    given = form.get("token")
+    if not isinstance(given, str) or not hmac.compare_digest(given.encode(), visit.form_token.encode()):
+        raise NotAllowed("This form belongs to an earlier sign-in. Nothing was changed. Reload the page and try again")
+
+
+def check_sign_in_origin(connection: HTTPConnection, keys: Keys) -> None:
+    """A private file on this machine posts the code, so its origin may be `null` or missing. Raises: NotAllowed."""
+    if connection.headers.getlist("origin") not in ([], ["null"], [keys.inbox_origin]):
+        raise NotAllowed("This sign-in came from another page and was refused")
+
+
+@dataclass(slots=True)
+class SignIns:
+    """Signs people in, and lets nobody guess."""
+
+    services: Services
+    _wrong: deque[int] = field(default_factory=deque[int])
+
+    async def sign_in(self, code: str, old_session: str) -> str:
+        """Use up a code; returns the token of a new session and ends the old one.
+
+        Raises: NotAuthorised for a wrong code, TooManyRequests after five of them within a minute.
+        """
+        typed = len(code.strip()) <= _LONGEST_TYPED
+        if typed:
+            self._count()
+
+        try:
+            session = await self.services.store.write(lambda tx: people.sign_in(tx, code, Channel.INBOX))
+        except NotAuthorised:
+            if typed and len(self._wrong) >= GUESSES:
+                await self.services.store.write(people.forget_code)
+                raise self._too_many() from None
+            raise
+        if typed:
+            self._wrong.clear()
+        if old_session:
+            await self.services.store.write(lambda tx: people.sign_out(tx, old_session))
+        return session
+
+    def _count(self) -> None:
+        """Counted before it is tried, so that many at once are no way around."""
+        now = self.services.clock()
+        while self._wrong and not 0 <= now - self._wrong[0] < GUESS_MS:
+            self._wrong.popleft()
+        if len(self._wrong) >= GUESSES:
+            raise self._too_many()
+        self._wrong.append(now)
+
+    def _too_many(self) -> TooManyRequests:
+        return TooManyRequests(
+            "Too many wrong codes. The open codes were made worthless; wait a minute, then ask for a new one: "
+            "hitl-mcp inbox",
+            {"retry_after": self.seconds_left()},
+        )
+
+    def seconds_left(self) -> int:
+        """How long typed codes are not taken."""
+        left = GUESS_MS - (self.services.clock() - self._wrong[0]) if self._wrong else GUESS_MS
+        return max(1, -(-left // 1000))
+
+
+def set_session(response: Response, session: str) -> None:
+    """Give the browser the session: for this host only, out of reach of scripts, never sent from another site."""
+    response.set_cookie(COOKIE, session, max_age=people.SESSION_MS // 1000, path="/", httponly=True, samesite="strict")
+
+
+def clear_session(response: Response) -> None:
+    """Take the session from the browser."""
+    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
