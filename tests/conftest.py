@@ -11,7 +11,7 @@ import anyio
 import psutil
 import pytest
 
-from tests.world import end_service
+from tests.world import WAIT, end_service
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def folder(tmp_path: Path) -> Generator[Path]:
     path = tmp_path / "data"
     yield path
     anyio.run(end_service, path)
-    left = [process for process in services_of(path) if process.is_running()]
+    _, left = psutil.wait_procs(services_of(path), timeout=WAIT)
     for process in left:
         process.send_signal(signal.SIGKILL)
     assert not left, f"a service of {path} was left behind"

@@ -28,7 +28,7 @@ class Deliveries:
 
     def __init__(self, record: Record) -> None:
         self._record = record
-        self._expected: dict[RequestId, str] = {}
+        self._expected: dict[str, str] = {}
         self._unrecorded: set[str] = set()
         self._lock = anyio.Lock()
         self._tasks: anyio.abc.TaskGroup | None = None
@@ -41,14 +41,15 @@ class Deliveries:
     async def expect(self, call_id: RequestId | None, request_id: str) -> None:
         """The call is about to return this request's final result."""
         if self.transport_tells and call_id is not None:
-            self._expected[call_id] = request_id
+            self._expected[str(call_id)] = request_id
         else:  # a transport that does not tell: in doubt the agent asks twice
             self._unrecorded.add(request_id)
             await self.settle()
 
+    # the SDK hands a call's id to tools as text, whatever it was on the wire
     def sent(self, call_id: RequestId | None) -> None:
         """The transport has taken the response of this call."""
-        request_id = self._expected.pop(call_id, None) if call_id is not None else None
+        request_id = self._expected.pop(str(call_id), None) if call_id is not None else None
         if request_id is not None:
             self._unrecorded.add(request_id)
             if self._tasks is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import anyio.abc
@@ -15,7 +14,7 @@ from mcp.types import CallToolResult, RequestId
 
 from hitl_mcp.contract.models import Created, Loop, NewRequest, ReviewRequest
 from hitl_mcp.contract.text import digest
-from hitl_mcp.errors import HITLError, Unreachable
+from hitl_mcp.errors import Unreachable
 from hitl_mcp.sdk.aio import AsyncHITLClient
 from hitl_mcp.tools.deliveries import Deliveries
 from hitl_mcp.tools.results import review_result
@@ -24,13 +23,6 @@ BEAT_SECONDS = 8.0
 """Progress goes out this often: inside the 5 to 10 s that keeps patient hosts awake."""
 
 Opener = Callable[[anyio.abc.TaskGroup], AsyncHITLClient]
-
-
-@dataclass(slots=True)
-class Client:
-    """Who is calling, as it names itself."""
-
-    name: str | None
 
 
 class Desk:
@@ -130,6 +122,7 @@ class Desk:
         if not request.status.is_open or seconds <= 0:
             return request
         start = time.monotonic()
+        told, told_at = "", start
         with self.client.watching(request) as watch:
             while watch.request.status.is_open and (left := seconds - (time.monotonic() - start)) > 0:
                 try:
@@ -139,18 +132,15 @@ class Desk:
                         f"The connection to the reviewers was lost: {error} Request {request.id} is kept and is NOT "
                         "approved. Call check_request with its id."
                     ) from error
-                if watch.request.status.is_open:
-                    waited = time.monotonic() - start
-                    await ctx.report_progress(round(waited, 3), seconds, _progress(watch.request, seconds - waited))
+                now = time.monotonic()
+                state = _state(watch.request)
+                if watch.request.status.is_open and (state != told or now - told_at >= BEAT_SECONDS / 2):
+                    told, told_at = state, now
+                    words = f"{state}; this call waits {max(seconds - (now - start), 0):.0f} s more"
+                    await ctx.report_progress(round(now - start, 3), seconds, words)
             return watch.request
 
 
-def _progress(request: ReviewRequest, left: float) -> str:
+def _state(request: ReviewRequest) -> str:
     who = request.claimed_by_user
-    state = f"{who.name} is looking at it" if who else "waiting for a person"
-    return f"{state[0].upper()}{state[1:]}; this call waits {max(left, 0):.0f} s more"
-
-
-def refused(error: HITLError) -> ToolError:
-    """The error as the model reads it."""
-    return ToolError(str(error))
+    return f"{who.name} is looking at it" if who else "Waiting for a person"

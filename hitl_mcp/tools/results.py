@@ -134,4 +134,4 @@ def _shown(value: Any) -> str:
 
 def _comment(comment: str | None) -> str:
     """A person's words, bounded and marked, so that they read as data (H42)."""
-    return f' The reviewer wrote: "{comment}"' + "." if comment else ""
+    return f' The reviewer wrote: "{comment}"' if comment else ""

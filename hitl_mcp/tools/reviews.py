@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, ToolAnnotations
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, WithJsonSchema
 
 from hitl_mcp.contract.answers import ResponseType, check_answer, first_fault, read_config
 from hitl_mcp.contract.models import DEFERRED_TIMEOUT, MAX_REQUEST_TEXT, MAX_TIMEOUT, MIN_TIMEOUT, NewRequest
@@ -16,6 +16,7 @@ from hitl_mcp.errors import AnswerRejected
 from hitl_mcp.tools import wording
 from hitl_mcp.tools.desk import Desk
 from hitl_mcp.tools.results import ReviewResult
+from hitl_mcp.tools.schemas import response_config_schema
 
 if TYPE_CHECKING:
     from hitl_mcp.tools.server import HITLServer
@@ -28,6 +29,7 @@ Timeout = Annotated[int, Field(ge=MIN_TIMEOUT, le=DEFERRED_TIMEOUT, description=
 LoopName = Annotated[str | None, Field(description=wording.LOOP)]
 Urgency = Literal["low", "medium", "high", "critical"]
 Facts = Annotated[dict[str, Any] | None, Field(description=wording.CONTEXT)]
+Config = Annotated[dict[str, Any] | None, WithJsonSchema(response_config_schema())]
 Ctx = Context[Desk, Any]
 
 
@@ -78,9 +80,7 @@ def register(server: HITLServer, default_wait: float) -> None:
         ctx: Ctx,
         question: Annotated[str, Field(min_length=1, max_length=MAX_REQUEST_TEXT, description="As Markdown")],
         response_type: ResponseType,
-        response_config: Annotated[
-            dict[str, Any] | None, Field(description='E.g. {"options": ["Blue", "Green"]}')
-        ] = None,
+        response_config: Config = None,
         default_response: Annotated[Any, Field(description="Reported as default when nobody answers in time")] = None,
         context: Facts = None,
         loop: LoopName = None,

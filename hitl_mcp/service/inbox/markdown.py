@@ -10,9 +10,10 @@ import ipaddress
 import re
 import socket
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from html import escape
+from html import escape, unescape
 from urllib.parse import unquote, urlsplit
 
 import nh3
@@ -20,7 +21,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup
 
-MAX_MARKDOWN = 20_000
+MAX_MARKDOWN = 12_000
 """Longer text is shown as it is, so that nobody can keep the service busy with rendering."""
 _MAX_NESTING = 60
 
@@ -40,6 +41,7 @@ _cleaner = nh3.Cleaner(
 _plain_cleaner = nh3.Cleaner(tags={"mark"}, attributes={}, clean_content_tags=set(), link_rel=None)
 
 _md = MarkdownIt("commonmark", {"html": False, "maxNesting": _MAX_NESTING}).enable(["table", "strikethrough"])
+_md.disable("reference")  # a definition would vanish from the page; this way it is read
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +67,46 @@ def invisible_in(text: str) -> list[str]:
     return sorted({code.split(" ")[0] for _, code in _pieces(text) if code})
 
 
-def render(text: str, own: OwnAddress) -> Markup:
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """Markdown as HTML. `whole`: every word of the source is in it; else the source must be shown beside it."""
+
+    html: Markup
+    whole: bool = True
+
+
+def render(text: str, own: OwnAddress) -> Rendered:
     """Markdown as HTML."""
+    if not text:
+        return Rendered(Markup(""))
     tokens = _md.parse(text) if len(text) <= MAX_MARKDOWN else []
     # past the limit the parser would drop what is nested deeper; the person must see all of it
     if not tokens or any(token.level >= _MAX_NESTING - 2 for token in _all(tokens)):
-        return Markup(_cleaner.clean(f"<pre>{_reveal(escape(text, quote=False))}</pre>"))
+        return Rendered(Markup(_cleaner.clean(f"<pre>{_reveal(escape(text, quote=False))}</pre>")))
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(int(token.tag[1]) + 2, 6)}"  # the page's own headings stand above the agent's
         if token.children:
             token.children = _judge(token.children, own)
-    return Markup(_cleaner.clean(_reveal(_md.renderer.render(tokens, _md.options, {}))))
+    html = _md.renderer.render(tokens, _md.options, {})
+    return Rendered(Markup(_cleaner.clean(_reveal(html))), _is_whole(text, html))
+
+
+_NUMBERING = re.compile(r"^(?:[ \t]*>)*(?:[ \t]*[-+*][ \t])*[ \t]*\d{1,9}[.)][ \t]", re.MULTILINE)
+_LANGUAGE = re.compile(r'class="language-([\w+#.-]{1,16})"')
+_WORD = re.compile(r"[^\W_]+")
+
+
+def _is_whole(text: str, html: str) -> bool:
+    """Whether formatting hides nothing: cells beyond a table's width and titles of links, for example, do vanish."""
+    parts = _TAG.split(html)
+    seen = [part if not index % 2 else " ".join(_LANGUAGE.findall(part)) for index, part in enumerate(parts)]
+    seen += [_md.normalizeLinkText(unescape(href)) for href in re.findall(r'href="([^"]*)"', html)]
+    return not _words(_NUMBERING.sub(" ", text)) - _words(" ".join(seen))
+
+
+def _words(text: str) -> Counter[str]:
+    return Counter(_WORD.findall(unquote(unescape(text)).casefold()))
 
 
 def _all(tokens: Sequence[Token]) -> Iterator[Token]:

@@ -20,12 +20,13 @@ from hitl_mcp.service.inbox import view, words
 from hitl_mcp.service.inbox.forms import Typed, fault_words, new_answer, read_typed
 from hitl_mcp.service.inbox.markdown import OwnAddress, render
 from hitl_mcp.service.inbox.render import page
-from hitl_mcp.service.inbox.session import Visit, check_origin, check_token, visit_of
+from hitl_mcp.service.inbox.session import Visit, check_origin, check_token, has_token, visit_of
 from hitl_mcp.service.store.base import Tx
 
 SHOWN = 200
 RECENT = 20
 MAX_FIELDS = 100
+OLD_FORM = "You have signed in again since this page was opened, so nothing was sent. Look once more, then send it."
 
 
 class Pages:
@@ -70,6 +71,8 @@ class Pages:
         """A person's answer."""
         visit, form = await self._posted(request)
         request_id, typed = _id_of(request), read_typed(form)
+        if not has_token(visit, form):
+            return await self._shown(request_id, visit, typed, status=403, notice=OLD_FORM)
         try:
             before = await self._services.store.read(lambda tx: rows.find_view(tx, request_id))
             await self._services.lifecycle.decide(visit.person, request_id, new_answer(typed, before))
@@ -89,6 +92,7 @@ class Pages:
     async def again(self, request: Request) -> Response:
         """The page as it is now, with what was typed. Changes nothing."""
         visit, form = await self._posted(request)
+        check_token(visit, form)
         return await self._shown(_id_of(request), visit, read_typed(form))
 
     async def claim(self, request: Request) -> Response:
@@ -101,6 +105,7 @@ class Pages:
 
     async def _taken(self, request: Request, *, take: bool) -> Response:
         visit, form = await self._posted(request)
+        check_token(visit, form)
         request_id, typed = _id_of(request), read_typed(form)
         try:
             if take:
@@ -114,13 +119,14 @@ class Pages:
         return RedirectResponse(f"/requests/{request_id}", 303)
 
     async def _posted(self, request: Request) -> tuple[Visit, FormData]:
-        """A form of ours, from a signed-in person. What it holds is kept for the page that a failure leads to."""
+        """A form from our origin and a signed-in person; its token is still to be checked.
+
+        What it holds is kept for the page that a failure leads to.
+        """
         check_origin(request, self._services.keys.inbox_origin)
         form = await request.form(max_files=0, max_fields=MAX_FIELDS)
         request.state.typed = read_typed(form)
-        visit = await visit_of(request, self._services)
-        check_token(visit, form)
-        return visit, form
+        return await visit_of(request, self._services), form
 
     async def _shown(
         self,

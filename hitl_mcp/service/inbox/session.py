@@ -60,10 +60,15 @@ def check_origin(connection: HTTPConnection, *allowed: str) -> None:
         raise NotAllowed("This came from another page and was refused. Nothing was changed")
 
 
+def has_token(visit: Visit, form: FormData) -> bool:
+    """Whether the form is one that this session was shown."""
+    given = form.get("token")
+    return isinstance(given, str) and hmac.compare_digest(given.encode(), visit.form_token.encode())
+
+
 def check_token(visit: Visit, form: FormData) -> None:
     """The form must be one that this session was shown. Raises: NotAllowed."""
-    given = form.get("token")
-    if not isinstance(given, str) or not hmac.compare_digest(given.encode(), visit.form_token.encode()):
+    if not has_token(visit, form):
         raise NotAllowed("This form belongs to an earlier sign-in. Nothing was changed. Reload the page and try again")
 
 

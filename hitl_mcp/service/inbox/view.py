@@ -12,8 +12,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, cast
 
-from markupsafe import Markup
-
 from hitl_mcp.contract.answers import (
     BooleanConfig,
     EditableTextConfig,
@@ -30,7 +28,7 @@ from hitl_mcp.contract.answers import (
 from hitl_mcp.contract.models import ReviewRequest
 from hitl_mcp.contract.states import Kind, Status
 from hitl_mcp.service.inbox.forms import Typed
-from hitl_mcp.service.inbox.markdown import OwnAddress, invisible_in, render
+from hitl_mcp.service.inbox.markdown import OwnAddress, Rendered, invisible_in, render
 from hitl_mcp.service.inbox.words import amount, answer_words
 
 MAX_SCALE = 11
@@ -43,7 +41,7 @@ _NO_ANSWER = Typed(0, (), "")
 class Context:
     """The agent's context. `raw` stands for `rest` when that is too much for a table."""
 
-    details: Markup | None
+    details: Rendered | None
     rest: dict[str, Any]
     raw: str | None
 
@@ -110,6 +108,9 @@ def extent(request: ReviewRequest) -> str:
         values = _count(context)
         inner = f" with {amount(values, 'value', 'values')}" if values > len(context) else ""
         parts.append(amount(len(context), "context field", "context fields") + inner)
+    draft = request.response_config.get("draft_text")
+    if isinstance(draft, str):
+        parts.append(f"a draft of {amount(len(draft), 'character', 'characters')}")
     return ", ".join(parts)
 
 
@@ -143,7 +144,7 @@ def answer_form(request: ReviewRequest, typed: Typed | None) -> AnswerForm:
             choices = _choices(config.options, before)
             if request.kind is Kind.APPROVAL:
                 return AnswerForm("buttons", choices)
-            return AnswerForm("single", choices, "The answers were offered by the agent. Choose one.")
+            return AnswerForm("single", choices, "Offered by the agent.")
         case MultiSelectConfig():
             least = max(config.min_selections, 1 if config.required else 0)
             return AnswerForm("multi", _choices(config.options, before), _how_many(least, config.max_selections))
@@ -179,7 +180,7 @@ def _choices(options: Sequence[Option], before: Typed) -> list[Choice]:
 
 
 def _how_many(least: int, most: int | None) -> str:
-    offered = "The answers were offered by the agent. "
+    offered = "Offered by the agent. "
     if most is None:
         return offered + (f"Choose at least {least}." if least else "Choose any number of them, or none.")
     if least == most:

@@ -1,4 +1,4 @@
-"""Where requests live. SQLAlchemy is imported here and nowhere else in the service.
+"""Where requests live: engines, tables, migrations. How a unit of work runs is decided here and nowhere else.
 
 A *unit of work* is a plain synchronous function over a `Tx`; the store decides where and how it runs. Business rules
 are therefore written once for every database. On SQLite one writer thread groups units into durable commits

@@ -1,0 +1,55 @@
+"""`python -m tests`: install what only the machine can give (a browser), then run every check and every test.
+
+Needs nothing but this environment (`pip install -e '.[test]'`). Where no Chrome or Chromium is installed, the system's
+package is: on Debian and its kin by apt-get, as root or through sudo.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.browser import find_browser
+
+ROOT = Path(__file__).parent.parent
+
+
+def main(arguments: list[str]) -> int:
+    """Run the checks and, with these arguments, pytest; the first failure's exit code."""
+    if not find_browser():
+        install_browser()
+    python = [sys.executable, "-m"]
+    steps = [
+        [*python, "ruff", "check", "."],
+        [*python, "ruff", "format", "--check", "."],
+        [*python, "pyright", "--pythonpath", sys.executable],
+        [*python, "pytest", *arguments],
+    ]
+    for step in steps:
+        print("+", " ".join(step[1:]), flush=True)
+        code = subprocess.run(step, cwd=ROOT, check=False).returncode
+        if code != 0:
+            return code
+    return 0
+
+
+def install_browser() -> None:
+    """Install Chromium by the system's package manager. Exits with words where that is not possible."""
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    sudo = [] if root else ["sudo", "-n"]
+    if shutil.which("apt-get") is None or (sudo and shutil.which("sudo") is None):
+        sys.exit(
+            "The tests need Chrome or Chromium. Install it with your system's package manager, then run this again."
+        )
+    print("No Chrome or Chromium found: installing the package chromium", flush=True)
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    subprocess.run([*sudo, "apt-get", "update", "-q"], env=environment, check=True)
+    install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", "chromium"]
+    subprocess.run([*sudo, *install], env=environment, check=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
