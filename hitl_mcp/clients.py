@@ -16,8 +16,11 @@ SERVER_NAME = "hitl"
 
 
 def server_block() -> dict[str, Any]:
-    """How a client starts this very installation."""
-    return {"command": sys.executable, "args": ["-m", "hitl_mcp"]}
+    """How a client starts this very installation.
+
+    `-P`, because hosts start servers in the project's folder, and a file there must not run as one of our modules (H8).
+    """
+    return {"command": sys.executable, "args": ["-P", "-m", "hitl_mcp"]}
 
 
 def claude_desktop_file(platform: str, home: Path, appdata: str | None) -> Path:

@@ -52,7 +52,7 @@ async def run_demo(*, auto: bool) -> int:
 async def _demo(folder: Path, *, auto: bool) -> int:
     click.echo("1. An MCP client starts the real server, as Claude Desktop would.")
     server = StdioServerParameters(
-        command=sys.executable, args=["-m", "hitl_mcp"], env=demo_environment(folder, browser=not auto)
+        command=sys.executable, args=["-P", "-m", "hitl_mcp"], env=demo_environment(folder, browser=not auto)
     )
     async with Client(server) as client, anyio.create_task_group() as tasks:
         loops = await client.call_tool("list_loops", {})

@@ -239,7 +239,7 @@ def _spawn(settings: Settings) -> None:
     else:
         flags["start_new_session"] = True
     with subprocess.Popen(
-        [sys.executable, "-m", "hitl_mcp", "service"],
+        [sys.executable, "-P", "-m", "hitl_mcp", "service"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -252,9 +252,7 @@ def _spawn(settings: Settings) -> None:
             raise OSError("no pipe to the service")
         line = process.stdout.readline()
     if not line:
-        raise ServiceNotStarted(
-            f"The local service ended while it started. Its log is {settings.data_dir / 'service.log'}."
-        )
+        raise OSError(f"it ended while it started; its log is {settings.data_dir / 'service.log'}")
     said = json.loads(line)
     if said.get("error"):
         raise ServiceNotStarted(str(said["error"]))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from hitl_mcp.errors import NotConfigured
@@ -20,12 +20,24 @@ def _default_data_dir() -> Path:
     return user_data_path("hitl-mcp", appauthor=False)
 
 
+def _absolute(path: Path) -> Path:
+    """For the service, whose working folder is another; JSON configurations have no shell to expand `~`."""
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError as error:
+        raise ValueError(str(error)) from None
+
+
 class Settings(BaseSettings):
     """What can be set from outside, with its default."""
 
     model_config = SettingsConfigDict(env_prefix="HITL_", extra="ignore", frozen=True, env_ignore_empty=True)
 
-    data_dir: Annotated[Path, Field(default_factory=_default_data_dir, description="folder of the local service")]
+    data_dir: Annotated[
+        Path,
+        AfterValidator(_absolute),
+        Field(default_factory=_default_data_dir, description="folder of the local service"),
+    ]
     loop: Annotated[str | None, Field(description="loop that questions go to when the agent names none")] = None
     wait_seconds: Annotated[float, Field(ge=0, le=3600, description="how long a tool call waits by default")] = 45
     port: Annotated[int, Field(ge=0, le=65535, description="port of the local service; 0: chosen once, then kept")] = 0

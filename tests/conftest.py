@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Generator
 from pathlib import Path
 
@@ -34,7 +35,9 @@ def folder(tmp_path: Path) -> Generator[Path]:
     path = tmp_path / "data"
     yield path
     anyio.run(end_service, path)
-    _, left = psutil.wait_procs(services_of(path), timeout=WAIT)
+    deadline = time.monotonic() + WAIT
+    while (left := services_of(path)) and time.monotonic() < deadline:
+        time.sleep(0.02)  # an ended process stays in the table until it is collected, but is no service any more
     for process in left:
         process.send_signal(signal.SIGKILL)
     assert not left, f"a service of {path} was left behind"

@@ -81,7 +81,9 @@ def test_a_request_is_listed_shown_whole_and_answered_at_the_terminal(folder: Pa
     keys = [("Number", "1"), ("Comment", "go on"), ("[y/N]", "y")]
     code, shown = type_into(folder, keys, "respond", request_id)
     assert code == 0, shown
-    assert "[U+001B]" in shown and "[U+202E]" in shown and "\x1b[31m" not in shown, "no trick of the text reaches a terminal"
+    assert "[U+001B]" in shown and "[U+202E]" in shown and "\x1b[31m" not in shown, (
+        "no trick of the text reaches a terminal"
+    )
     assert "rm -rf /var/log/app" in shown
     decided = status_of(folder, request_id)
     assert decided["outcome"] == "approved" and decided["channel"] == "terminal"
@@ -175,7 +177,9 @@ def test_without_arguments_at_a_terminal_it_says_what_it_is(folder: Path) -> Non
     assert not folder.exists()
 
 
-@pytest.mark.parametrize(("name", "value"), [("HITL_API_KEY", "hitl_live_x"), ("HITL_BASE_URL", "https://hitl.example")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("HITL_API_KEY", "hitl_live_x"), ("HITL_BASE_URL", "https://hitl.example")]
+)
 def test_a_backend_that_does_not_exist_yet_is_refused_and_never_replaced(folder: Path, name: str, value: str) -> None:
     for command in ("status", "pending", "inbox", "stop"):
         refused = run(folder, command, **{name: value})
@@ -201,7 +205,7 @@ def test_claude_desktop_gets_a_block_that_starts_the_server(folder: Path, tmp_pa
     target = tmp_path / "claude" / "claude_desktop_config.json"
     shown = run(folder, "config", "claude-desktop", "--file", str(target))
     block = json.loads(shown.stdout)["mcpServers"]["hitl"]
-    assert block == {"command": sys.executable, "args": ["-m", "hitl_mcp"]}
+    assert block == {"command": sys.executable, "args": ["-P", "-m", "hitl_mcp"]}
     assert not target.exists()
     target.parent.mkdir()
     target.write_text('{"theme": "dark", "mcpServers": {"other": {"command": "x"}}}')

@@ -314,7 +314,7 @@ def _several(config: MultiSelectConfig, answer: Any, field: str) -> list[str]:
 
 def _finite(answer: Any, field: str) -> float | int:
     # bool is an int in Python; a yes must never pass for a 1
-    if isinstance(answer, bool) or not isinstance(answer, int | float) or not math.isfinite(answer):
+    if isinstance(answer, bool) or not isinstance(answer, int | float) or not -math.inf < answer < math.inf:
         raise AnswerRejected(field, "must be a number")
     return int(answer) if isinstance(answer, float) and answer.is_integer() else answer
 

@@ -52,8 +52,10 @@ class AsyncHITLClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._stack.__aexit__(kind, error, trace)
-        await self.aclose()
+        try:
+            await self._stack.aclose()  # without the block's own error, which a task group would wrap into a group
+        finally:
+            await self.aclose()
 
     async def run(self) -> None:
         """What makes waiting work; runs until cancelled."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -13,8 +12,6 @@ from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 
 from hitl_mcp.errors import AnswerRejected, BadRequest, Refused, refusal
-
-log = logging.getLogger(__name__)
 
 
 def reply(msg: str, data: BaseModel | dict[str, Any], *, status: int = 200) -> Response:
@@ -56,8 +53,7 @@ def install(app: FastAPI) -> None:
         words = {404: "There is nothing at this address", 405: "This address does not take that method"}
         return refuse(refusal(error.status_code, words.get(error.status_code, str(error.detail))))
 
-    async def fault(_: Request, error: Exception) -> Response:
-        log.error("A fault while answering", exc_info=error)
+    async def fault(_: Request, error: Exception) -> Response:  # the server logs it, after this answer
         return refuse(refusal(500, "Internal server error"))
 
     app.add_exception_handler(Refused, refused)

@@ -5,6 +5,7 @@ Nothing depends on a wake-up but speed: without one, the log is read again every
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -16,9 +17,12 @@ from sqlalchemy import Select, bindparam, func, select
 
 from hitl_mcp.contract.models import Change
 from hitl_mcp.contract.states import Status
+from hitl_mcp.errors import ServiceFault
 from hitl_mcp.service.broker import Broker
 from hitl_mcp.service.store.base import Store, Tx
 from hitl_mcp.service.store.tables import events, requests
+
+log = logging.getLogger(__name__)
 
 RECHECK_SECONDS = 5.0
 BATCH = 1_000
@@ -81,7 +85,10 @@ class Feed:
         """Hand out news until cancelled."""
         while True:
             await self._broker.wait(RECHECK_SECONDS)
-            await self.look()
+            try:
+                await self.look()
+            except ServiceFault as fault:  # the next look reads on from the same place
+                log.warning("The event log could not be read: %s", fault)
 
     async def look(self) -> None:
         """Read what is new and hand it out."""

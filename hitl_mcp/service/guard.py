@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hitl_mcp.contract.local import proof
@@ -53,10 +54,7 @@ class Guard:
         if not length.isdigit() or int(length) > MAX_BODY_BYTES:
             await _refuse(send, 413, f"The body is larger than {MAX_BODY_BYTES} bytes")
             return
-        try:
-            await app(scope, _limited(receive), send)
-        except _TooLarge:
-            await _refuse(send, 413, f"The body is larger than {MAX_BODY_BYTES} bytes")
+        await app(scope, _limited(receive), send)
 
     def _app_for(self, path: str, host: bytes) -> ASGIApp | None:
         is_api = path.startswith("/v1/")
@@ -67,12 +65,8 @@ class Guard:
         return self._doorstep if host in self._loopback else None
 
 
-class _TooLarge(Exception):
-    pass
-
-
 def _limited(receive: Receive) -> Receive:
-    """Count what comes in, for bodies that do not say their length."""
+    """Count what comes in, for bodies that do not say their length. The applications answer the 413 themselves."""
     seen = 0
 
     async def counted() -> Message:
@@ -80,7 +74,7 @@ def _limited(receive: Receive) -> Receive:
         message = await receive()
         seen += len(message.get("body", b""))
         if seen > MAX_BODY_BYTES:
-            raise _TooLarge
+            raise HTTPException(413, f"The body is larger than {MAX_BODY_BYTES} bytes")
         return message
 
     return counted

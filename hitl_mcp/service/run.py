@@ -116,7 +116,7 @@ async def running(
                 announce = lambda: announce_questions(services, desktop, open_browser=settings.open_browser)  # noqa: E731
                 tasks.start_soon(announce)
             serving = anyio.Event()
-            tasks.start_soon(_serve, server, listening, serving)
+            tasks.start_soon(_serve, server, listening, serving, stopping)
             tasks.start_soon(_end_on, stopping, server, feed)
             _publish(folder, keys, hosted_by)
             try:
@@ -164,11 +164,12 @@ def _server(app: ASGIApp) -> _Server:
     return _Server(config)
 
 
-async def _serve(server: _Server, listening: Listening, ended: anyio.Event) -> None:
+async def _serve(server: _Server, listening: Listening, ended: anyio.Event, stopping: anyio.Event) -> None:
     try:
         await server.serve(sockets=[listening.socket])
     finally:
         ended.set()
+        stopping.set()  # a service that cannot be reached must not hold the folder
 
 
 async def _end_on(stopping: anyio.Event, server: _Server, feed: Feed) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -20,8 +18,6 @@ from hitl_mcp.service.inbox.headers import SecureHeaders
 from hitl_mcp.service.inbox.live import Live
 from hitl_mcp.service.inbox.pages import Pages
 from hitl_mcp.service.inbox.render import message
-
-log = logging.getLogger(__name__)
 
 _ONE = "/requests/{request_id}"
 
@@ -87,8 +83,7 @@ async def _http(_: Request, error: Exception) -> Response:
     return response
 
 
-async def _fault(_: Request, error: Exception) -> Response:
-    log.error("A fault while showing a page", exc_info=error)
+async def _fault(_: Request, error: Exception) -> Response:  # the server logs it, after this answer
     return message(
         "Something went wrong here",
         "The service made a mistake; its log has the details. Nothing can be said about what you sent: go back, "

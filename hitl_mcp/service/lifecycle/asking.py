@@ -15,6 +15,7 @@ from hitl_mcp.contract.text import canonical, digest
 from hitl_mcp.errors import AnswerRejected, BadRequest
 from hitl_mcp.service import rows
 from hitl_mcp.service.actors import Agent
+from hitl_mcp.service.lifecycle.deciding import expire
 from hitl_mcp.service.lifecycle.record import note
 from hitl_mcp.service.store.base import Tx
 from hitl_mcp.service.store.tables import requests
@@ -196,6 +197,7 @@ def cancel(tx: Tx, agent: Agent, request_id: str) -> tuple[ReviewRequest, str]:
 def deliver(tx: Tx, agent: Agent, request_id: str) -> ReviewRequest:
     """Record that the agent has the result (H2). The first time counts; an open request is left as it is."""
     rows.find_own(tx, agent, request_id)
+    expire(tx, request_id)  # an overdue request is shown as closed before anybody swept it
     seq = tx.connection.execute(_deliver, {"request_id": request_id, "now": tx.now}).scalar()
     if seq is not None:
         note(tx, request_id, seq, "delivered", agent.actor, {})

@@ -146,13 +146,15 @@ def release(tx: Tx, person: Person, request_id: str) -> ReviewRequest:
 def expire_due(tx: Tx) -> int:
     """Close up to 100 overdue requests; returns how many. Any number of processes may try."""
     due = tx.connection.execute(_due, {"now": tx.now}).scalars().all()
-    closed = 0
-    for request_id in due:
-        seq = tx.connection.execute(_expire, {"request_id": request_id, "now": tx.now}).scalar()
-        if seq is not None:
-            note(tx, request_id, seq, "timeout", SYSTEM, {})
-            closed += 1
-    return closed
+    return sum(expire(tx, request_id) for request_id in due)
+
+
+def expire(tx: Tx, request_id: str) -> bool:
+    """Close one request if it is overdue; returns whether this call did."""
+    seq = tx.connection.execute(_expire, {"request_id": request_id, "now": tx.now}).scalar()
+    if seq is not None:
+        note(tx, request_id, seq, "timeout", SYSTEM, {})
+    return seq is not None
 
 
 def nearest_deadline(tx: Tx) -> int | None:

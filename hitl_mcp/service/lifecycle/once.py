@@ -48,7 +48,7 @@ def earlier(tx: Tx, agent: Agent, key: str, asked: str) -> Earlier | None:
         return None
     row = rows.find(tx, found.request_id)
     request = rows.view(row, tx.now)
-    if found.digest != asked:
+    if found.digest != asked or row.revision != 1:  # a changed request is another question than the one asked
         raise Conflict(
             "This idempotency key was used for a different question. Use a new key for a new question",
             {"request_id": request.id, "status": request.status.value},

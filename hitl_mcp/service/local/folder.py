@@ -153,7 +153,7 @@ except Timeout:
 
 def _lock_holds(folder: DataFolder) -> bool:
     """Whether a second process is kept out; asked only on file systems known for doubtful locks."""
-    command = [sys.executable, "-c", _PROBE, str(folder.path / SERVICE_LOCK)]
+    command = [sys.executable, "-P", "-c", _PROBE, str(folder.path / SERVICE_LOCK)]
     return subprocess.run(command, check=False, timeout=30).returncode == 7
 
 

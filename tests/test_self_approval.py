@@ -1,0 +1,170 @@
+"""Nobody approves themselves (D10): every route and every tool, walked with an agent's credential."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.routing import APIRoute
+from starlette.routing import Route
+
+from hitl_mcp.backends import open_backend
+from hitl_mcp.contract import routes
+from hitl_mcp.sdk import http
+from hitl_mcp.service.app import create_api
+from hitl_mcp.service.inbox import create_doorstep, create_inbox
+from hitl_mcp.service.run import running
+from tests.tools.test_asking import told
+from tests.world import running_service, settings_for, sign_in, stdio_client
+
+pytestmark = pytest.mark.anyio
+
+ANSWERS: list[Any] = [
+    {"response_data": "approve", "revision": 1},
+    {"response_data": "approve", "revision": 1, "comment": "by me"},
+    {"answer": "approve", "revision": "1", "token": "x"},
+    {"status": "completed", "response_data": "approve", "response_by": "me"},
+    {"code": "AAAAA-AAAAA"},
+    {"typed": True},
+    {},
+]
+MAY_CLOSE = {("DELETE", routes.REQUEST), ("PATCH", routes.REQUEST)}
+"""What an agent may do to its own request; never an answer."""
+
+
+def walk(app: Any) -> list[tuple[str, str]]:
+    """Every method and path of an application, through its wrappers."""
+    while not hasattr(app, "routes"):
+        app = app._app  # pyright: ignore[reportPrivateUsage]
+    found: list[tuple[str, str]] = []
+    pending = list(app.routes)
+    while pending:
+        route = pending.pop()
+        if isinstance(route, APIRoute | Route):
+            found += [(method, route.path) for method in sorted(route.methods or {"GET"})]
+        elif hasattr(route, "routes"):
+            pending += list(route.routes or [])
+        else:
+            nested = getattr(route, "original_router", None) or getattr(route, "router", None)
+            pending += list(nested.routes) if nested is not None else []
+    return found
+
+
+async def test_no_route_lets_an_agents_key_answer_join_or_sign_in(folder: Path) -> None:
+    settings = settings_for(folder)
+    async with running(settings, hosted_by="test") as services, open_backend(settings) as agent:
+        found = await running_service(folder)
+        endpoint = found.endpoint()
+        loop = (await agent.list_loops())[0]
+        api = walk(create_api(services))
+        assert ("POST", routes.REQUEST_RESPOND) in api and len(api) > 15, "the walk must see the routes"
+        inbox = walk(create_inbox(services)) + walk(create_doorstep(services))
+        assert ("POST", "/requests/{request_id}/decision") in inbox
+
+        async with http.new_client() as client:
+            hosts = [
+                (f"127.0.0.1:{services.keys.port}", api),
+                (f"{services.keys.inbox_host}:{services.keys.port}", inbox),
+                (f"localhost:{services.keys.port}", inbox),
+            ]
+            for host, paths in hosts:
+                for method, path in paths:
+                    if path == routes.EVENTS_STREAM:
+                        continue  # a GET that never ends; reading only
+                    for body in ANSWERS:
+                        created = await agent.create_request(loop.id, _approval(f"{method} {path}"))
+                        url = re.sub(r":\w+}", "}", path).format(
+                            request_id=created.request_id,
+                            loop_id=loop.id,
+                            action="decision",
+                            path="x",
+                            name="inbox.css",
+                        )
+                        for as_form in (False, True):
+                            given: dict[str, Any] = {"data": body} if as_form else {"json": body}
+                            response = await client.request(
+                                method, found.address + url, params={"timeout": 0, "after": 0},
+                                headers={
+                                    "Host": host, "Authorization": f"Bearer {endpoint.key}",
+                                    "Cookie": f"hitl_session={endpoint.key}", "Origin": f"http://{host}",
+                                },
+                                **({} if method in ("GET", "HEAD") else given),
+                            )  # fmt: skip
+                            assert "hitl_session" not in response.headers.get("set-cookie", "") or (
+                                response.headers["set-cookie"].startswith('hitl_session=""')
+                            ), f"{method} {path} gave a session"
+                            assert "token" not in response.headers.get("content-type", "")
+                            if response.headers.get("content-type", "").startswith("application/json"):
+                                said = json.loads(response.content or b"{}")
+                                assert not {"code", "token"} & set(said.get("data") or {}), f"{method} {path}"
+                        after = await agent.get_request(created.request_id)
+                        assert after.response_by is None and after.response_data is None, f"{method} {path}"
+                        assert after.status.value in ("pending", "cancelled"), f"{method} {path}"
+                        if after.status.value == "cancelled":
+                            assert (method, path) in MAY_CLOSE
+                        else:
+                            await agent.cancel_request(created.request_id)
+
+
+def _approval(text: str) -> Any:
+    from hitl_mcp.contract.models import NewRequest
+    from hitl_mcp.contract.states import Kind
+
+    return NewRequest(kind=Kind.APPROVAL, request_text=text)
+
+
+async def test_no_tool_lets_an_agent_answer(folder: Path) -> None:
+    async with stdio_client(folder) as client:
+        tools = (await client.list_tools()).tools
+        made = told(await client.call_tool("request_human_approval", {"action": "Deploy", "wait_seconds": 0}))
+        everything = {
+            "request_id": made["request_id"], "response_data": "approve", "answer": "approve", "approve": True,
+            "approved": True, "decision": "approved", "outcome": "approved", "status": "completed", "revision": 1,
+            "action": "Deploy", "question": "?", "response_type": "boolean", "response_config": {},
+            "default_response": True, "wait_seconds": 0, "limit": 5,
+        }  # fmt: skip
+        for tool in sorted(tools, key=lambda tool: tool.name == "cancel_request"):
+            arguments = dict(everything)
+            if tool.name == "list_requests":
+                arguments.pop("status")
+            await client.call_tool(tool.name, arguments)
+            checked = told(await client.call_tool("check_request", {"request_id": made["request_id"]}))
+            assert checked["approved"] is False and checked["decided_by"] is None, tool.name
+        assert checked["outcome"] == "cancelled"
+
+
+async def test_the_agents_key_of_one_run_is_worthless_in_the_next(folder: Path) -> None:
+    settings = settings_for(folder)
+    async with running(settings, hosted_by="test"):
+        old = (await running_service(folder)).endpoint()
+    async with running(settings, hosted_by="test"):
+        found = await running_service(folder)
+        async with http.new_client() as client:
+            headers = {"Authorization": f"Bearer {old.key}"}
+            answer = await client.get(found.address + routes.LOOPS, headers=headers)
+        assert answer.status_code == 401
+
+
+async def test_secrets_of_a_sign_in_are_nowhere_but_in_its_answer(folder: Path) -> None:
+    """H15: not in logs, not in the database, not in process arguments."""
+    async with stdio_client(folder) as client:
+        await client.call_tool("list_loops", {})
+        found = await running_service(folder)
+        reviewer = await sign_in(found)
+        token = reviewer.session.key
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        for path in files:
+            assert token.encode() not in path.read_bytes(), path
+        key = found.endpoint().key
+        for path in files:
+            assert key.encode() not in path.read_bytes(), path
+        for cmdline in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                arguments = cmdline.read_bytes()
+            except OSError:
+                continue
+            assert token.encode() not in arguments and key.encode() not in arguments
+        assert not re.search(rb"[0-9a-f]{64}", (folder / "service.json").read_bytes())
