@@ -120,12 +120,13 @@ async def test_no_tool_lets_an_agent_answer(folder: Path) -> None:
     async with stdio_client(folder) as client:
         tools = (await client.list_tools()).tools
         made = told(await client.call_tool("request_human_approval", {"action": "Deploy", "wait_seconds": 0}))
-        everything = {
+        everything: dict[str, Any] = {
             "request_id": made["request_id"], "response_data": "approve", "answer": "approve", "approve": True,
             "approved": True, "decision": "approved", "outcome": "approved", "status": "completed", "revision": 1,
             "action": "Deploy", "question": "?", "response_type": "boolean", "response_config": {},
             "default_response": True, "wait_seconds": 0, "limit": 5,
         }  # fmt: skip
+        checked: dict[str, Any] = {}
         for tool in sorted(tools, key=lambda tool: tool.name == "cancel_request"):
             arguments = dict(everything)
             if tool.name == "list_requests":
@@ -133,7 +134,7 @@ async def test_no_tool_lets_an_agent_answer(folder: Path) -> None:
             await client.call_tool(tool.name, arguments)
             checked = told(await client.call_tool("check_request", {"request_id": made["request_id"]}))
             assert checked["approved"] is False and checked["decided_by"] is None, tool.name
-        assert checked["outcome"] == "cancelled"
+        assert checked.get("outcome") == "cancelled"
 
 
 async def test_the_agents_key_of_one_run_is_worthless_in_the_next(folder: Path) -> None:
