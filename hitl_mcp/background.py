@@ -16,6 +16,7 @@ from pathlib import Path
 
 import anyio
 
+from hitl_mcp.contract.local import unusable
 from hitl_mcp.errors import HITLError
 from hitl_mcp.settings import read_settings
 
@@ -29,9 +30,13 @@ def main() -> int:
         os._exit(0)  # the starter must not be left with a zombie
     try:
         settings = read_settings()
-        _log_to(settings.data_dir / "service.log", settings.log_level)
-    except (HITLError, OSError) as error:
+    except HITLError as error:
         _say({"error": str(error)})
+        return 2
+    try:
+        _log_to(settings.data_dir / "service.log", settings.log_level)
+    except OSError as error:
+        _say({"error": unusable(settings.data_dir, error)})
         return 2
     # the event loop and the writer's thread hand over often; the default of 5 ms would be most of a decision's way
     sys.setswitchinterval(SWITCH_SECONDS)

@@ -98,15 +98,17 @@ class LocalService:
         found = await find(self._settings.data_dir)
         if found is not None and not _too_old(found):
             return found
-        self._settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = FileLock(self._settings.data_dir / START_LOCK, thread_local=False)
         try:
+            self._settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             await anyio.to_thread.run_sync(lambda: lock.acquire(timeout=START_SECONDS), abandon_on_cancel=True)
-        except (Timeout, OSError) as error:
+        except Timeout as error:
             raise ServiceNotStarted(
                 "Another process is starting the local service and does not get ready (lock in "
                 f"{self._settings.data_dir}). See `hitl-mcp status`."
             ) from error
+        except OSError as error:  # filelock's Timeout is one too, so it comes first
+            raise ServiceNotStarted(derive.unusable(self._settings.data_dir, error)) from error
         try:
             found = await find(self._settings.data_dir)
             if found is not None and _too_old(found):

@@ -25,7 +25,7 @@ LAW: dict[str, tuple[str, ...]] = {
     "service.lifecycle": ("errors", "contract", "service"),
     "launcher": ("errors", "contract", "settings", "sdk", "service.run", ""),
     "backends": ("launcher", "sdk", "settings"),
-    "background": ("errors", "settings", "service.run"),
+    "background": ("errors", "contract", "settings", "service.run"),
     "stdio": ("errors", "settings", "sdk", "tools", "backends"),
     "terminal": ("errors", "settings"),
     "reviewing": ("errors", "contract", "sdk", "launcher", "terminal"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from pathlib import Path
 
 from pydantic import BaseModel
 
@@ -75,6 +76,14 @@ def proof(secret: bytes, nonce: str, port: int) -> str:
 def inbox_host(secret: bytes) -> str:
     """The inbox's own host name: no other program on this machine shares its cookies or can guess it (H13)."""
     return f"x{_derive(secret, 'inbox host')[:24]}.localhost"
+
+
+def unusable(folder: Path, error: OSError) -> str:
+    """What to say about a data folder that cannot be made or written."""
+    return (
+        f"The data folder {folder} cannot be used ({error.strerror or error}). Make it a folder you can write to, "
+        "or set HITL_DATA_DIR to another one."
+    )
 
 
 def version_tuple(version: str) -> tuple[int, ...]:

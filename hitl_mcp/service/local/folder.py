@@ -12,9 +12,10 @@ from pathlib import Path
 import psutil
 from filelock import FileLock, Timeout
 
-from hitl_mcp.contract.local import SECRET_FILE, SERVICE_LOCK, STATE_FILE, ServiceState
+from hitl_mcp.contract.local import SECRET_FILE, SERVICE_LOCK, STATE_FILE, ServiceState, unusable
 from hitl_mcp.errors import NotConfigured
 
+SECRET_BYTES = 32
 _NETWORK_TYPES = (
     "nfs",
     "cifs",
@@ -76,14 +77,13 @@ def open_folder(path: Path) -> DataFolder:
 
     Raises: NotConfigured when it cannot be made or written.
     """
-    advice = "Make it a folder you can write to, or set HITL_DATA_DIR to another one."
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         if sys.platform != "win32":
             path.chmod(0o700)
         secret = _secret(path / SECRET_FILE)
     except OSError as error:
-        raise NotConfigured(f"The data folder {path} cannot be used ({error.strerror or error}). {advice}") from error
+        raise NotConfigured(unusable(path, error)) from error
     return DataFolder(path, secret)
 
 
@@ -93,7 +93,7 @@ def _secret(path: Path) -> bytes:
         fresh = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
         handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(32))
+            file.write(secrets.token_hex(SECRET_BYTES))
             file.flush()
             os.fsync(file.fileno())
         try:
@@ -104,7 +104,16 @@ def _secret(path: Path) -> bytes:
             if not path.exists():
                 fresh.replace(path)
         fresh.unlink(missing_ok=True)
-    return bytes.fromhex(path.read_text(encoding="ascii").strip())
+    try:
+        secret = bytes.fromhex(path.read_text(encoding="ascii").strip())
+    except ValueError:
+        secret = b""
+    if len(secret) < SECRET_BYTES:
+        raise NotConfigured(
+            f"The file {path} is damaged. Delete it: a new one is made at the next start, and open inbox pages then "
+            "need a new link. The requests are not touched."
+        )
+    return secret
 
 
 def take_lock(folder: DataFolder) -> FileLock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import sqlite3
 import sys
@@ -69,10 +70,14 @@ class SQLiteStore:
         self._clock = clock
         self._listeners: list[Callable[[list[Notice]], None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._write_engine = _engine(path, read_only=False)
         try:
-            self._write_engine = _engine(path, read_only=False)
             connection = self._write_engine.connect()
-            prepare(connection, path, backups)
+            try:
+                prepare(connection, path, backups)
+            except BaseException:
+                connection.close()
+                raise
         except (DBAPIError, sqlite3.Error) as error:
             raise NotConfigured(_unusable(path, error)) from error
         self._connection = connection
@@ -116,6 +121,12 @@ class SQLiteStore:
     def close(self, timeout: float = 0.5) -> None:
         """Finish what is queued for at most `timeout` seconds, then let go of the file."""
         self._writer.close(timeout)
+        for _ in range(READERS):
+            with contextlib.suppress(queue.Empty):  # one that still reads is closed with the process
+                self._readers.get_nowait().close()
+        if self._writer.ended:  # the last connection's end moves the write-ahead log into the file
+            with contextlib.suppress(DBAPIError):
+                self._connection.close()
         self._read_engine.dispose()
         self._write_engine.dispose()
 

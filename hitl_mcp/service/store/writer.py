@@ -94,6 +94,11 @@ class GroupWriter:
             self._jobs.put(_STOP)
         self._thread.join(timeout)
 
+    @property
+    def ended(self) -> bool:
+        """Whether everything that was queued is done and the connection is free."""
+        return not self._thread.is_alive()
+
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
             group = [job]
