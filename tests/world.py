@@ -134,7 +134,7 @@ Era = Literal["auto", "legacy"]
 
 
 @asynccontextmanager
-async def stdio_client(folder: Path, era: Era = "auto", **more: str) -> AsyncGenerator[Client]:
+async def stdio_client(folder: Path, era: Era = "auto", /, **more: str) -> AsyncGenerator[Client]:
     """A real MCP client of our real stdio server."""
     server = StdioServerParameters(command=sys.executable, args=["-m", "hitl_mcp"], env=environment(folder, **more))
     async with Client(server, mode=era) as client:

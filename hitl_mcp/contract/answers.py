@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Self, TypeAlias, cast
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from hitl_mcp.contract.text import Text
+from hitl_mcp.contract.text import STORABLE, Text
 from hitl_mcp.errors import AnswerRejected
 
 
@@ -46,9 +46,9 @@ class Option(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    value: Annotated[Text, Field(min_length=1, max_length=100)]
-    label: Annotated[Text, Field(min_length=1, max_length=200)]
-    description: Annotated[Text, Field(max_length=500)] | None = None
+    value: Annotated[str, Field(min_length=1, max_length=100), STORABLE]
+    label: Annotated[str, Field(min_length=1, max_length=200), STORABLE]
+    description: Annotated[str, Field(max_length=500), STORABLE] | None = None
     color: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{3}([0-9a-fA-F]{3})?$")] | None = None
 
 
@@ -142,11 +142,11 @@ class NumberConfig(_Config):
     min_value: _Finite = Field(default=1, validation_alias=AliasChoices("min_value", "min"))
     decimal_places: Annotated[int, Field(ge=0, le=10)] = 2
     allow_negative: bool = False
-    prefix: Annotated[Text, Field(max_length=20)] | None = None
-    suffix: Annotated[Text, Field(max_length=20)] | None = Field(
+    prefix: Annotated[str, Field(max_length=20), STORABLE] | None = None
+    suffix: Annotated[str, Field(max_length=20), STORABLE] | None = Field(
         default=None, validation_alias=AliasChoices("suffix", "unit")
     )
-    placeholder: Annotated[Text, Field(max_length=200)] | None = None
+    placeholder: Annotated[str, Field(max_length=200), STORABLE] | None = None
 
     @model_validator(mode="after")
     def _bounds(self) -> Self:
@@ -158,7 +158,7 @@ class NumberConfig(_Config):
 
 
 class _TextBounds(_Config):
-    placeholder: Annotated[Text, Field(max_length=500)] | None = None
+    placeholder: Annotated[str, Field(max_length=500), STORABLE] | None = None
     min_length: Annotated[int, Field(ge=0)] = 0
     max_length: int
 
@@ -178,7 +178,7 @@ class TextConfig(_TextBounds):
 class EditableTextConfig(_TextBounds):
     """A draft to correct. Without `max_length` the cap of the types page, 10,000, holds."""
 
-    draft_text: Annotated[Text, Field(max_length=10000)]
+    draft_text: Annotated[str, Field(max_length=10000), STORABLE]
     max_length: Annotated[int, Field(ge=1, le=10000)] = 10000
 
     @model_validator(mode="after")
@@ -194,8 +194,8 @@ _Color = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{3}([0-9a-fA-F]{3})?$")]
 class BooleanConfig(_Config):
     """Yes or no."""
 
-    true_label: Annotated[Text, Field(min_length=1, max_length=100)] = "Yes"
-    false_label: Annotated[Text, Field(min_length=1, max_length=100)] = "No"
+    true_label: Annotated[str, Field(min_length=1, max_length=100), STORABLE] = "Yes"
+    false_label: Annotated[str, Field(min_length=1, max_length=100), STORABLE] = "No"
     true_color: _Color = "#16a34a"
     false_color: _Color = "#dc2626"
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from hitl_mcp.contract.answers import ResponseType
 from hitl_mcp.contract.states import Assurance, Channel, Kind, Priority, Status
-from hitl_mcp.contract.text import Json, JsonObject, Text
+from hitl_mcp.contract.text import STORABLE, Json, JsonObject
 
 MIN_TIMEOUT, MAX_TIMEOUT = 60, 86_400
 DEFERRED_TIMEOUT = 30 * 86_400
@@ -23,7 +23,7 @@ MAX_COMMENT = 2_000
 ProcessingType = Literal["time-sensitive", "deferred"]
 Platform = Literal["n8n", "zapier", "web_portal", "api", "mobile", "webhook"]
 
-_RequestText = Annotated[Text, Field(min_length=1, max_length=MAX_REQUEST_TEXT)]
+_RequestText = Annotated[str, Field(min_length=1, max_length=MAX_REQUEST_TEXT), STORABLE]
 _Timeout = Annotated[int, Field(ge=MIN_TIMEOUT, le=DEFERRED_TIMEOUT)]
 
 
@@ -47,7 +47,7 @@ class NewRequest(BaseModel):
     timeout_seconds: _Timeout | None = None
     context: JsonObject | None = None
     platform: Platform = "api"
-    platform_version: Annotated[Text, Field(max_length=100)] | None = None
+    platform_version: Annotated[str, Field(max_length=100), STORABLE] | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -91,7 +91,7 @@ class NewAnswer(BaseModel):
 
     response_data: Json
     revision: Annotated[int, Field(ge=1)]
-    comment: Annotated[Text, Field(max_length=MAX_COMMENT)] = ""
+    comment: Annotated[str, Field(max_length=MAX_COMMENT), STORABLE] = ""
 
 
 class Reviewer(BaseModel):

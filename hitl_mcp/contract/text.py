@@ -42,7 +42,10 @@ def storable_json(value: Any, depth: int = 0) -> Any:
     return cast("Any", value)
 
 
-Text = Annotated[str, AfterValidator(storable)]
+STORABLE = AfterValidator(storable)
+"""Put after a `Field` with lengths: they are then checked, and worded, as those of a string."""
+
+Text = Annotated[str, STORABLE]
 """A string that can be stored and hashed."""
 
 Json = Annotated[JsonValue, AfterValidator(storable_json)]

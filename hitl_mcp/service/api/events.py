@@ -18,7 +18,7 @@ router = APIRouter(tags=["events"])
 
 PING_SECONDS = 15.0
 
-_After = Annotated[int | None, Query(ge=0, description="position of the last change seen")]
+_After = Annotated[int | None, Query(ge=0, le=2**63 - 1, description="position of the last change seen")]
 
 
 @router.get(routes.EVENTS)

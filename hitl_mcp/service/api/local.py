@@ -12,6 +12,7 @@ from hitl_mcp import __version__
 from hitl_mcp.contract import routes
 from hitl_mcp.contract.local import CONTRACT_VERSION, ServiceStatus
 from hitl_mcp.contract.states import Channel
+from hitl_mcp.contract.text import Text
 from hitl_mcp.service import people, rows
 from hitl_mcp.service.auth import ConsoleCaller, ReviewerCaller, ServicesHere
 from hitl_mcp.service.envelope import reply
@@ -32,7 +33,7 @@ class NewSession(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    code: str
+    code: Text
 
 
 class OpenInbox(BaseModel):
@@ -40,7 +41,7 @@ class OpenInbox(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    request_id: str | None = None
+    request_id: Text | None = None
 
 
 @router.get(routes.HELLO)

@@ -76,12 +76,14 @@ async def wait_for_request(
     timeout: Annotated[float, Query(ge=0, le=WAIT_MAX)] = WAIT_DEFAULT,
 ) -> Response:
     """Answer when the request is closed, or 408 with `pending` when `timeout` seconds have passed."""
-    with services.feed.watching(request_id) as news, anyio.move_on_after(timeout):
-        while (request := await _own(services, agent, request_id)).status.is_open and not services.feed.closed:
-            left = (request.timeout_at.timestamp() * 1000 - services.clock()) / 1000
-            with anyio.move_on_after(max(left, 0.05)):
-                await news.wait()
-                break
+    with anyio.move_on_after(timeout):
+        while not services.feed.closed:
+            with services.feed.watching(request_id) as news:
+                if not (request := await _own(services, agent, request_id)).status.is_open:
+                    break
+                left = (request.timeout_at.timestamp() * 1000 - services.clock()) / 1000
+                with anyio.move_on_after(max(left, 0.05)):
+                    await news.wait()
     request = await _own(services, agent, request_id)
     if request.status.is_open:
         return reply("Request is still pending", {"pending": True, **whole(request)}, status=408)

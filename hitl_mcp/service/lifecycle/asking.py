@@ -127,10 +127,11 @@ def change(tx: Tx, agent: Agent, request_id: str, wanted: RequestChange) -> Revi
     if given.get("request_text", "") is None or given.get("priority", "") is None:
         raise BadRequest("Validation failed", "request_text and priority must not be null")
     answered: dict[str, Any] = {}
+    config = given.get("response_config")
     if before.kind is not Kind.APPROVAL:
         answered = {
             "response_type": before.response_type,
-            "response_config": given.get("response_config") or before.response_config,
+            "response_config": before.response_config if config is None else config,
             "default_response": given.get("default_response", before.default_response),
         }
     merged = NewRequest(

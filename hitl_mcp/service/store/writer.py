@@ -205,6 +205,8 @@ class GroupWriter:
 
 def storage_fault(error: BaseException) -> BaseException:
     """The error for a caller whose unit the database could not keep; what it means and what to do."""
+    if isinstance(error, _TransactionLost):
+        return ServiceFault("The database gave the change up by itself; most often its disk is full. Nothing was changed")
     original = error.orig if isinstance(error, DBAPIError) else error
     if not isinstance(original, sqlite3.Error):
         return error
