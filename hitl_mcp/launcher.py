@@ -200,14 +200,8 @@ async def ask(
     endpoint: Endpoint, method: str, path: str, body: dict[str, Any] | None = None, *, seconds: float = 10.0
 ) -> dict[str, Any]:
     """One call of the terminal commands; returns the envelope's data. Raises: Unreachable and the Refused tree."""
-    nonce = http.new_nonce()
-    headers = http.call_headers(endpoint, nonce)
     async with http.new_client(read_seconds=seconds) as client:
-        try:
-            response = await client.request(method, endpoint.base_url + path, json=body, headers=headers)
-        except http.TransportError as error:
-            raise Unreachable(f"The local service does not answer ({type(error).__name__})") from error
-    http.check_proof(endpoint, nonce, response)
+        response = await http.exchange(client, endpoint, method, path, seconds=seconds, body=body)
     return envelope_data(response.status_code, response.content)
 
 

@@ -205,9 +205,14 @@ class RequestFilter(BaseModel):
 
 
 class Change(BaseModel):
-    """One entry of the event log as the event stream carries it: which request, and what happened."""
+    """One entry of the event log as the event stream carries it: which request, and what happened.
+
+    `request`: the request itself once it is closed, read from its row, so that who waits need not ask again. What is
+    closed never changes its decision, so a late or repeated entry says nothing wrong.
+    """
 
     position: int
     request_id: str
     type: str
     status: Status
+    request: ReviewRequest | None = None

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, AsyncExitStack
 from types import TracebackType
 from typing import Self, TypeVar
+from urllib.parse import quote
 
 import anyio
 from pydantic import ValidationError
@@ -177,17 +178,13 @@ class AsyncHITLClient:
         raise Unreachable("The backend did not answer")
 
     async def _attempt(self, endpoint: Endpoint, call: Call[T]) -> T:
-        nonce = http.new_nonce()
-        headers = http.call_headers(endpoint, nonce) | call.headers
+        headers = dict(call.headers)
         if self.client_name:
-            headers[CLIENT_NAME] = self.client_name
-        try:
-            response = await self._http.request(
-                call.method, endpoint.base_url + call.path, params=call.query, json=call.body, headers=headers
-            )
-        except http.TransportError as error:
-            raise Unreachable(f"The backend did not answer ({type(error).__name__})") from error
-        http.check_proof(endpoint, nonce, response)
+            headers[CLIENT_NAME] = quote(self.client_name, safe=" ()/")  # headers hold ASCII only
+        response = await http.exchange(
+            self._http, endpoint, call.method, call.path, seconds=http.CALL_SECONDS, query=call.query, body=call.body,
+            headers=headers,
+        )  # fmt: skip
         return call.read(envelope_data(response.status_code, response.content))
 
     async def _lost(self, endpoint: Endpoint) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from collections.abc import Mapping
+from typing import Any
 
+import anyio
 import httpx2
 
 from hitl_mcp import __version__
@@ -15,7 +18,7 @@ from hitl_mcp.sdk.endpoint import Endpoint
 
 Client = httpx2.AsyncClient
 HTTPResponse = httpx2.Response
-TransportError = httpx2.TransportError
+TransportError = httpx2.RequestError
 NotConnected = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 """Failures before anything was sent; repeating is always safe."""
 
@@ -59,3 +62,32 @@ def check_proof(endpoint: Endpoint, nonce: str, response: HTTPResponse) -> None:
 def stream_timeout(silence_seconds: float) -> httpx2.Timeout:
     """For an event stream: a bound on silence, none on length."""
     return httpx2.Timeout(5.0, read=silence_seconds, pool=60.0)
+
+
+async def exchange(
+    client: Client,
+    endpoint: Endpoint,
+    method: str,
+    path: str,
+    *,
+    seconds: float,
+    query: Mapping[str, str | int | float] | None = None,
+    body: Any = None,
+    headers: Mapping[str, str] | None = None,
+) -> HTTPResponse:
+    """One call. The proof is checked before the answer is read, and the whole is bounded (H14, H36).
+
+    Raises: Unreachable; its cause tells whether anything was sent.
+    """
+    nonce = new_nonce()
+    all_headers = call_headers(endpoint, nonce) | dict(headers or {})
+    try:
+        with anyio.fail_after(seconds):
+            async with client.stream(
+                method, endpoint.base_url + path, params=query, json=body, headers=all_headers
+            ) as response:
+                check_proof(endpoint, nonce, response)
+                await response.aread()
+                return response
+    except (TransportError, TimeoutError) as error:
+        raise Unreachable(f"The backend did not answer ({type(error).__name__})") from error

@@ -52,6 +52,13 @@ class Watch:
         self._source = source
         self.request = request
         self.news = anyio.Event()
+        self._closed: ReviewRequest | None = None
+
+    def tell(self, change: Change) -> None:
+        """Something happened. A closed request comes along and is final; anything else is read when it is needed."""
+        if change.request is not None and not change.request.status.is_open:
+            self._closed = change.request
+        self.news.set()
 
     async def changed(self, seconds: float) -> bool:
         """Wait up to `seconds` for something to happen to the request; read it again when it does."""
@@ -60,6 +67,9 @@ class Watch:
         if not self.news.is_set():
             return False
         self.news = anyio.Event()
+        if self._closed is not None:
+            self.request = self._closed
+            return True
         try:
             self.request = await self._source.get_request(self.request.id)
         except BaseException:
@@ -147,7 +157,7 @@ class Watcher:
     def _tell(self, change: Change) -> None:
         self._position = max(self._position or 0, change.position)
         for watch in self._watches.get(change.request_id, ()):
-            watch.news.set()
+            watch.tell(change)
 
     def _wake_all(self) -> None:
         for group in self._watches.values():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 from typing import Annotated
+from urllib.parse import unquote
 
 from fastapi import Depends, Request
 
@@ -48,7 +49,8 @@ async def _agent(request: Request) -> Agent:
         if _same(key, services.keys.console):
             raise NotAllowed("The console's key cannot ask questions")
         raise NotAuthorised("Invalid API key")
-    name = "".join(c for c in request.headers.get(CLIENT_NAME, "") if c.isprintable())[:MAX_CLIENT_NAME]
+    given = unquote(request.headers.get(CLIENT_NAME, ""), errors="replace")
+    name = "".join(c for c in given if c.isprintable())[:MAX_CLIENT_NAME]
     return Agent(services.account.api_key_id, services.account.user_id, name or None)
 
 

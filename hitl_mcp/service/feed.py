@@ -13,19 +13,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 from sqlalchemy import Select, bindparam, func, select
 
-from hitl_mcp.contract.models import Change
+from hitl_mcp.contract.models import Change, ReviewRequest
 from hitl_mcp.contract.states import Status
 from hitl_mcp.errors import ServiceFault
 from hitl_mcp.service.broker import Broker
+from hitl_mcp.service.rows import find_view
 from hitl_mcp.service.store.base import Store, Tx
 from hitl_mcp.service.store.tables import events, requests
 
 log = logging.getLogger(__name__)
 
 RECHECK_SECONDS = 5.0
-BATCH = 1_000
+BATCH = 100
+CLOSING = ("completed", "timeout", "cancelled")
 
 _after: Select[*tuple[Any, ...]] = (
     select(events.c.position, events.c.request_id, events.c.type, requests.c.status, requests.c.api_key_id)
@@ -94,25 +97,26 @@ class Feed:
         """Read what is new and hand it out."""
         while not self.closed:
             rows = await self._store.read(self._news)
-            for row in rows:
-                self._position = row.position
-                change = _change(row)
-                for event in self._waiters.get(row.request_id, ()):
+            for api_key_id, change in rows:
+                self._position = change.position
+                for event in self._waiters.get(change.request_id, ()):
                     event.set()
                 for subscription in self._subscriptions:
-                    if subscription.api_key_id in (None, row.api_key_id):
+                    if subscription.api_key_id in (None, api_key_id):
                         subscription.changes.append(change)
                         subscription.waiting.set()
             if len(rows) < BATCH:
                 return
+            await anyio.lowlevel.checkpoint()
 
-    def _news(self, tx: Tx) -> list[Any]:
-        return list(tx.connection.execute(_after, {"position": self._position}))
+    def _news(self, tx: Tx) -> list[tuple[str, Change]]:
+        found = tx.connection.execute(_after, {"position": self._position}).all()
+        return [(row.api_key_id, _change(row, _closed(tx, row))) for row in found]
 
     async def since(self, position: int, api_key_id: str) -> list[Change]:
         """What happened to one agent's requests after `position`, straight from the log."""
         query = _after.where(requests.c.api_key_id == api_key_id)
-        return await self._store.read(
+        return await self._store.scan(
             lambda tx: [_change(row) for row in tx.connection.execute(query, {"position": position})]
         )
 
@@ -149,5 +153,10 @@ class Feed:
                 event.set()
 
 
-def _change(row: Any) -> Change:
-    return Change(position=row.position, request_id=row.request_id, type=row.type, status=Status(row.status))
+def _closed(tx: Tx, row: Any) -> ReviewRequest | None:
+    return find_view(tx, row.request_id) if row.type in CLOSING else None
+
+
+def _change(row: Any, request: ReviewRequest | None = None) -> Change:
+    status = Status(row.status)
+    return Change(position=row.position, request_id=row.request_id, type=row.type, status=status, request=request)

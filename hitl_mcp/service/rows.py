@@ -34,51 +34,61 @@ _view: Select[Any] = select(
 _by_id = _view.where(requests.c.id == bindparam("request_id"))
 
 
-def columns(row: Row[Any]) -> dict[str, Any]:
+Columns = dict[str, Any]
+"""A row's columns by name."""
+
+
+def columns(row: Row[Any]) -> Columns:
     """The row's columns by name."""
     return dict(row._mapping)  # pyright: ignore[reportPrivateUsage]  # SQLAlchemy's documented way, underscored to avoid clashes
 
 
-def find(tx: Tx, request_id: str) -> Row[Any]:
-    """The request's row with the names of its people. Raises: NotFound."""
+def find(tx: Tx, request_id: str) -> Columns:
+    """The request's columns with the names of its people. Raises: NotFound."""
     row = tx.connection.execute(_by_id, {"request_id": request_id}).first()
     if row is None:
         raise NotFound("Request not found")
-    return row
+    return columns(row)
 
 
-def view(row: Row[Any], now: int) -> ReviewRequest:
+def is_open(row: Columns, now: int) -> bool:
+    """Whether a person can still answer: an overdue request is closed before anybody swept it (H22)."""
+    return row["status"] in OPEN_STATES and row["timeout_at"] > now
+
+
+def view(row: Columns, now: int) -> ReviewRequest:
     """The request as the wire shows it. An overdue one is shown as timed out before anybody swept it (H22)."""
-    status = Status(row.status)
-    if status.is_open and row.timeout_at <= now:
+    status = Status(row["status"])
+    if status.is_open and row["timeout_at"] <= now:
         status = Status.TIMEOUT
-    claimed = status is Status.CLAIMED and row.claim_expires_at > now
+    claimed = status is Status.CLAIMED and row["claim_expires_at"] > now
     if status is Status.CLAIMED and not claimed:
         status = Status.PENDING
-    kind = Kind(row.kind)
-    answer = None if row.response_data is None else json.loads(row.response_data)
-    fields = columns(row)
-    fields |= {
+    kind = Kind(row["kind"])
+    answer = None if row["response_data"] is None else json.loads(row["response_data"])
+    fields = row | {
         "status": status,
-        "response_config": json.loads(row.response_config),
-        "default_response": json.loads(row.default_response),
-        "context": None if row.context is None else json.loads(row.context),
-        "timeout_at": moment(row.timeout_at),
-        "created_at": moment(row.created_at),
-        "updated_at": moment(row.updated_at),
-        "claimed_by": row.claimed_by if claimed else None,
-        "claimed_at": maybe_moment(row.claimed_at) if claimed else None,
-        "cancelled_at": maybe_moment(row.cancelled_at),
-        "response_at": maybe_moment(row.response_at),
-        "first_delivered_at": maybe_moment(row.first_delivered_at),
+        "response_config": json.loads(row["response_config"]),
+        "default_response": json.loads(row["default_response"]),
+        "context": None if row["context"] is None else json.loads(row["context"]),
+        "timeout_at": moment(row["timeout_at"]),
+        "created_at": moment(row["created_at"]),
+        "updated_at": moment(row["updated_at"]),
+        "claimed_by": row["claimed_by"] if claimed else None,
+        "claimed_at": maybe_moment(row["claimed_at"]) if claimed else None,
+        "cancelled_at": maybe_moment(row["cancelled_at"]),
+        "response_at": maybe_moment(row["response_at"]),
+        "first_delivered_at": maybe_moment(row["first_delivered_at"]),
         "response_data": answer,
         "decision": decision_of(kind, status, answer),
     }
     if claimed:
-        fields["claimed_by_user"] = Reviewer(id=row.claimed_by, name=row.claimer_name, email=row.claimer_email)
-    if row.response_by is not None:
-        fields["response_by_user"] = Reviewer(id=row.response_by, name=row.answerer_name, email=row.answerer_email)
-        fields["response_time_seconds"] = (row.response_at - row.created_at) / 1000
+        fields["claimed_by_user"] = Reviewer(id=row["claimed_by"], name=row["claimer_name"], email=row["claimer_email"])
+    if row["response_by"] is not None:
+        fields["response_by_user"] = Reviewer(
+            id=row["response_by"], name=row["answerer_name"], email=row["answerer_email"]
+        )
+        fields["response_time_seconds"] = (row["response_at"] - row["created_at"]) / 1000
     return ReviewRequest.model_validate(fields)
 
 
@@ -90,7 +100,7 @@ def find_view(tx: Tx, request_id: str) -> ReviewRequest:
 def find_own(tx: Tx, agent: Agent, request_id: str) -> ReviewRequest:
     """One request of this agent's key. Raises: NotFound, NotAllowed."""
     row = find(tx, request_id)
-    if row.api_key_id != agent.api_key_id:
+    if row["api_key_id"] != agent.api_key_id:
         raise NotAllowed("Access denied to this request")
     return view(row, tx.now)
 
@@ -132,11 +142,12 @@ def listed(tx: Tx, wanted: RequestFilter, agent: Agent | None = None) -> tuple[l
         query = query.where(requests.c.loop_id == wanted.loop_id)
     total = tx.connection.execute(select(func.count()).select_from(query.with_only_columns(requests.c.id).subquery()))
     page = query.order_by(*_SORTS[wanted.sort]).limit(wanted.limit).offset(wanted.offset)
-    return [view(row, tx.now) for row in tx.connection.execute(page)], total.scalar_one()
+    return [view(columns(row), tx.now) for row in tx.connection.execute(page)], total.scalar_one()
 
 
 _is_open = and_(requests.c.status.in_(OPEN_STATES), requests.c.timeout_at > bindparam("now"))
 _open_count = select(func.count()).select_from(requests).where(_is_open)
+_some_open = select(func.count()).select_from(select(requests.c.id).where(_is_open).limit(bindparam("most")).subquery())
 _open_first = _view.where(_is_open).order_by(_PRIORITY_RANK, requests.c.timeout_at, requests.c.id)
 _recent = _view.where(~_is_open).order_by(requests.c.updated_at.desc(), requests.c.id).limit(bindparam("limit"))
 
@@ -146,14 +157,19 @@ def open_count(tx: Tx) -> int:
     return tx.connection.execute(_open_count, {"now": tx.now}).scalar_one()
 
 
+def some_open(tx: Tx, most: int) -> int:
+    """How many requests wait for a person, counted up to `most`."""
+    return tx.connection.execute(_some_open, {"now": tx.now, "most": most}).scalar_one()
+
+
 def open_requests(tx: Tx, limit: int) -> list[ReviewRequest]:
     """What waits for a person, the most urgent first."""
-    return [view(row, tx.now) for row in tx.connection.execute(_open_first.limit(limit), {"now": tx.now})]
+    return [view(columns(row), tx.now) for row in tx.connection.execute(_open_first.limit(limit), {"now": tx.now})]
 
 
 def recently_closed(tx: Tx, limit: int) -> list[ReviewRequest]:
     """What was closed last, newest first."""
-    return [view(row, tx.now) for row in tx.connection.execute(_recent, {"now": tx.now, "limit": limit})]
+    return [view(columns(row), tx.now) for row in tx.connection.execute(_recent, {"now": tx.now, "limit": limit})]
 
 
 _history = select(events).where(events.c.request_id == bindparam("request_id")).order_by(events.c.seq)

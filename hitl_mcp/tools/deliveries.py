@@ -16,6 +16,8 @@ import anyio.abc
 from mcp.shared.message import SessionMessage
 from mcp.types import JSONRPCResponse, RequestId
 
+RECORD_AFTER_SECONDS = 0.5
+
 Record = Callable[[str], Awaitable[None]]
 
 
@@ -32,6 +34,7 @@ class Deliveries:
         self._unrecorded: set[str] = set()
         self._lock = anyio.Lock()
         self._tasks: anyio.abc.TaskGroup | None = None
+        self._recording = False
         self.transport_tells = False
 
     def start(self, tasks: anyio.abc.TaskGroup) -> None:
@@ -52,8 +55,9 @@ class Deliveries:
         request_id = self._expected.pop(str(call_id), None) if call_id is not None else None
         if request_id is not None:
             self._unrecorded.add(request_id)
-            if self._tasks is not None:
-                self._tasks.start_soon(self._quietly)
+            if self._tasks is not None and not self._recording:
+                self._recording = True
+                self._tasks.start_soon(self._record_soon)
 
     async def settle(self) -> None:
         """Record what is not recorded yet. Raises: what `record` raises; call it again then."""
@@ -62,7 +66,10 @@ class Deliveries:
                 await self._record(request_id)
                 self._unrecorded.discard(request_id)
 
-    async def _quietly(self) -> None:
+    async def _record_soon(self) -> None:
+        """Several at once, and out of the way of the next decision. `settle` does not wait for this."""
+        await anyio.sleep(RECORD_AFTER_SECONDS)
+        self._recording = False
         try:
             await self.settle()
         except Exception:  # boundary: `settle` runs again, and must succeed, before the next question

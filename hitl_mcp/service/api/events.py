@@ -60,6 +60,6 @@ async def _stream(services: Services, api_key_id: str, after: int | None) -> Asy
 
 def _frames(changes: list[Change]) -> bytes:
     return b"".join(
-        b"id: %d\nevent: change\ndata: %b\n\n" % (change.position, change.model_dump_json().encode())
+        b"id: %d\nevent: change\ndata: %b\n\n" % (change.position, change.model_dump_json(exclude_none=True).encode())
         for change in changes
     )

@@ -55,7 +55,7 @@ async def list_requests(
     wanted: Annotated[RequestFilter, Query()], agent: AgentCaller, services: ServicesHere
 ) -> Response:
     """This key's requests, filtered and paged."""
-    found, total = await services.store.read(lambda tx: rows.listed(tx, wanted, agent))
+    found, total = await services.store.scan(lambda tx: rows.listed(tx, wanted, agent))
     shown = wanted.offset + len(found)
     page = {"limit": wanted.limit, "offset": wanted.offset, "next_offset": shown if shown < total else None}
     data = {"requests": found, "count": len(found), "total": total, "has_more": shown < total, "pagination": page}

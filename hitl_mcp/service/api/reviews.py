@@ -21,7 +21,7 @@ async def open_reviews(
     person: ReviewerCaller, services: ServicesHere, limit: Annotated[int, Query(ge=1, le=200)] = 100
 ) -> Response:
     """What waits for a person, the most urgent first."""
-    found = await services.store.read(lambda tx: rows.open_requests(tx, limit))
+    found = await services.store.scan(lambda tx: rows.open_requests(tx, limit))
     return reply("Requests retrieved successfully", {"requests": found, "count": len(found)})
 
 

@@ -53,7 +53,7 @@ class Pages:
                 "now": moment(tx.now),
             }
 
-        found = await self._services.store.read(read)
+        found = await self._services.store.scan(read)
         found["open"] = [(item, words.first_line(item.request_text)) for item in found["open"]]
         found["closed"] = [_closed_line(item, visit.person.user_id) for item in found["closed"]]
         return page("list.html", page="list", visit=visit, **found)
@@ -149,7 +149,7 @@ class Pages:
                 "now": moment(tx.now),
             }
 
-        found = await self._services.store.read(read)
+        found = await self._services.store.scan(read)
         item: ReviewRequest = found["item"]
         changed = _changes_since(found["history"], typed.revision) if typed is not None and typed.revision else []
         if changed and notice is None and item.status.is_open:

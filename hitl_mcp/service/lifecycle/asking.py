@@ -21,6 +21,7 @@ from hitl_mcp.service.store.base import Tx
 from hitl_mcp.service.store.tables import requests
 
 _insert = insert(requests)
+_EMPTY: rows.Columns = dict.fromkeys(column.name for column in requests.c)
 _open = (
     requests.c.id == bindparam("request_id"),
     requests.c.status.in_(rows.OPEN_STATES),
@@ -87,7 +88,7 @@ def create(tx: Tx, agent: Agent, loop_id: str, new: NewRequest) -> ReviewRequest
     }
     tx.connection.execute(_insert, fields)
     note(tx, request_id, 1, "created", agent.actor, {"revision": 1, "view_digest": fields["view_digest"]})
-    return rows.find_view(tx, request_id)
+    return rows.view(_EMPTY | fields, tx.now)
 
 
 def _config(new: NewRequest) -> dict[str, Any]:

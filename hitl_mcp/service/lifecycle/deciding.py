@@ -92,9 +92,9 @@ def decide(tx: Tx, person: Person, request_id: str, answer: NewAnswer) -> Review
         another, or changed since it was shown; NotFound.
     """
     row = rows.find(tx, request_id)
-    if not rows.view(row, tx.now).status.is_open or row.revision != answer.revision:
+    if not rows.is_open(row, tx.now) or row["revision"] != answer.revision:
         _too_late(tx, request_id, answer.revision)
-    config = read_config(ResponseType(row.response_type), json.loads(row.response_config))
+    config = read_config(ResponseType(row["response_type"]), json.loads(row["response_config"]))
     try:
         value = check_answer(config, answer.response_data)
     except AnswerRejected as fault:
@@ -116,7 +116,7 @@ def decide(tx: Tx, person: Person, request_id: str, answer: NewAnswer) -> Review
         "response_data": value,
         "comment": answer.comment,
         "revision": answer.revision,
-        "view_digest": row.view_digest,
+        "view_digest": row["view_digest"],
         "channel": person.channel.value,
         "assurance": person.assurance.value,
     }

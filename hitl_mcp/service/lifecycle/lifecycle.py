@@ -12,6 +12,9 @@ from hitl_mcp.service.actors import Agent, Person
 from hitl_mcp.service.lifecycle import asking, deciding, once
 from hitl_mcp.service.store.base import Store, Tx
 
+COUNTED_AHEAD = 100
+"""Others that wait are counted up to here: an agent needs to know that there are many, not how many."""
+
 
 class Lifecycle:
     """What can happen to a request.
@@ -83,7 +86,7 @@ def _create(tx: Tx, *, agent: Agent, loop_id: str, new: NewRequest, once_key: st
     earlier = once.earlier(tx, agent, once_key, asked) if once_key else None
     if earlier is not None:
         return _reply(earlier.request, reviewers, joined=True, repeat=earlier.repeat)
-    ahead = rows.open_count(tx)
+    ahead = rows.some_open(tx, COUNTED_AHEAD)
     request = asking.create(tx, agent, loop_id, new)
     if once_key:
         once.remember(tx, agent, once_key, asked, request.id)

@@ -7,7 +7,6 @@ not collected for at most an hour, or handed over less than two minutes ago; aft
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select
 
@@ -48,15 +47,16 @@ def earlier(tx: Tx, agent: Agent, key: str, asked: str) -> Earlier | None:
         return None
     row = rows.find(tx, found.request_id)
     request = rows.view(row, tx.now)
-    if found.digest != asked or row.revision != 1:  # a changed request is another question than the one asked
+    if found.digest != asked or row["revision"] != 1:  # a changed request is another question than the one asked
         raise Conflict(
             "This idempotency key was used for a different question. Use a new key for a new question",
             {"request_id": request.id, "status": request.status.value},
         )
     if request.status.is_open:
         return Earlier(request, repeat=False)
-    if row.first_delivered_at is not None:
-        return Earlier(request, repeat=True) if tx.now - row.first_delivered_at < REPEAT_MS else None
+    delivered = row["first_delivered_at"]
+    if delivered is not None:
+        return Earlier(request, repeat=True) if tx.now - delivered < REPEAT_MS else None
     return Earlier(request, repeat=False) if tx.now - _closed_at(row) < UNCOLLECTED_MS else None
 
 
@@ -67,7 +67,5 @@ def remember(tx: Tx, agent: Agent, key: str, asked: str, request_id: str) -> Non
     tx.connection.execute(_insert, entry)
 
 
-def _closed_at(row: Any) -> int:
-    if row.response_at is not None:
-        return row.response_at
-    return row.cancelled_at if row.cancelled_at is not None else row.timeout_at
+def _closed_at(row: rows.Columns) -> int:
+    return next(at for at in (row["response_at"], row["cancelled_at"], row["timeout_at"]) if at is not None)

@@ -49,7 +49,11 @@ class Store(Protocol):
         ...
 
     async def read(self, unit: Unit[T]) -> T:
-        """Run a unit that only reads, beside any writer, over the last committed state."""
+        """Run a unit that reads a few rows, over the last committed state."""
+        ...
+
+    async def scan(self, unit: Unit[T]) -> T:
+        """Run a unit that may read many rows, without holding up the event loop."""
         ...
 
     def on_commit(self, listener: Callable[[list[Notice]], None]) -> None:

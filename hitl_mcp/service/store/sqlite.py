@@ -21,7 +21,7 @@ from sqlalchemy.pool import NullPool, PoolProxiedConnection
 from hitl_mcp.errors import NotConfigured, ServiceFault
 from hitl_mcp.service.store.base import Notice, Tx, Unit
 from hitl_mcp.service.store.migrate import prepare
-from hitl_mcp.service.store.writer import GroupWriter, storage_fault
+from hitl_mcp.service.store.writer import GroupWriter, Job, storage_fault
 
 T = TypeVar("T")
 READERS = 4
@@ -69,7 +69,6 @@ class SQLiteStore:
     def __init__(self, path: Path, clock: Callable[[], int], backups: Path) -> None:
         self._clock = clock
         self._listeners: list[Callable[[list[Notice]], None]] = []
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._write_engine = _engine(path, read_only=False)
         try:
             connection = self._write_engine.connect()
@@ -82,37 +81,50 @@ class SQLiteStore:
             raise NotConfigured(_unusable(path, error)) from error
         self._connection = connection
         self._read_engine = _engine(path, read_only=True)
+        self._near = self._read_engine.connect()
         self._readers: queue.SimpleQueue[Connection] = queue.SimpleQueue()
         for _ in range(READERS):
             self._readers.put(self._read_engine.connect())
         self._limiter = anyio.CapacityLimiter(READERS)
-        self._writer = GroupWriter(connection, clock, self._announce)
+        self._writer = GroupWriter(connection, clock, self._deliver)
 
     def on_commit(self, listener: Callable[[list[Notice]], None]) -> None:
         """See `Store`."""
-        self._loop = asyncio.get_running_loop()
         self._listeners.append(listener)
 
     async def write(self, unit: Unit[T]) -> T:
         """See `Store`. A caller that is cancelled does not stop its unit: what was submitted commits (H26)."""
-        future = asyncio.wrap_future(self._writer.submit(unit))
-        done, _ = await asyncio.wait({future}, timeout=SUBMIT_SECONDS)
-        if not done:
-            raise ServiceFault("The database did not answer in time. Ask for the request's state before trying again")
-        return future.result()
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._writer.submit(unit, future)
+        try:
+            async with asyncio.timeout(SUBMIT_SECONDS):
+                return await future
+        except TimeoutError:
+            raise ServiceFault(
+                "The database did not answer in time. Ask for the request's state before trying again"
+            ) from None
 
     async def read(self, unit: Unit[T]) -> T:
-        """See `Store`."""
-        return await anyio.to_thread.run_sync(self._read, unit, limiter=self._limiter)
+        """See `Store`. Done on the event loop: a few rows take less time than handing them to a thread and back."""
+        return self._read(self._near, unit)
 
-    def _read(self, unit: Unit[T]) -> T:
-        connection = self._readers.get()
+    async def scan(self, unit: Unit[T]) -> T:
+        """See `Store`."""
+
+        def work() -> T:
+            connection = self._readers.get()
+            try:
+                return self._read(connection, unit)
+            finally:
+                self._readers.put(connection)
+
+        return await anyio.to_thread.run_sync(work, limiter=self._limiter)
+
+    def _read(self, connection: Connection, unit: Unit[T]) -> T:
         try:
             return unit(Tx(connection, self._clock()))
         except DBAPIError as error:
             raise storage_fault(error) from error
-        finally:
-            self._readers.put(connection)
 
     def backup(self, target: Path) -> None:
         """Write a consistent copy to `target` while the service runs."""
@@ -121,6 +133,7 @@ class SQLiteStore:
     def close(self, timeout: float = 0.5) -> None:
         """Finish what is queued for at most `timeout` seconds, then let go of the file."""
         self._writer.close(timeout)
+        self._near.close()
         for _ in range(READERS):
             with contextlib.suppress(queue.Empty):  # one that still reads is closed with the process
                 self._readers.get_nowait().close()
@@ -130,11 +143,24 @@ class SQLiteStore:
         self._read_engine.dispose()
         self._write_engine.dispose()
 
-    def _announce(self, notices: list[Notice]) -> None:
-        if self._loop is None or self._loop.is_closed():
-            return
-        for listener in self._listeners:
-            self._loop.call_soon_threadsafe(listener, notices)
+    def _deliver(self, jobs: list[Job]) -> None:
+        """On the writer's thread: hand a group over to the event loop in one step."""
+        loop = jobs[0].future.get_loop()
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more, and the row is the truth
+            loop.call_soon_threadsafe(self._settle, jobs)
+
+    def _settle(self, jobs: list[Job]) -> None:
+        notices = [notice for job in jobs for notice in job.notices]
+        for job in jobs:
+            if job.future.done():  # its caller was cancelled
+                continue
+            if job.error is None:
+                job.future.set_result(job.result)
+            else:
+                job.future.set_exception(job.error)
+        if notices:
+            for listener in self._listeners:
+                listener(notices)
 
 
 def copy_database(engine: Engine, target: Path) -> None:

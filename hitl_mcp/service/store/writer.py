@@ -8,6 +8,7 @@ database tells.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import queue
@@ -15,14 +16,13 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from hitl_mcp.errors import HITLError, ServiceFault
+from hitl_mcp.errors import ServiceFault
 from hitl_mcp.service.store.base import Notice, Tx, Unit
 
 log = logging.getLogger(__name__)
@@ -32,14 +32,20 @@ MAX_SECONDS = 0.005
 MAX_WAITING = 5_000
 RETRY_AFTER_SECONDS = 1
 
-_COUNT = "UPDATE facts SET value = value + 1 WHERE name = 'commits'"
+_COUNT = "UPDATE facts SET value = ? WHERE name = 'commits'"
 _COUNTED = "SELECT CAST(value AS INTEGER) FROM facts WHERE name = 'commits'"
 
 
 @dataclass(slots=True)
-class _Job:
+class Job:
+    """A unit on its way. Exactly one of `result` and `error` counts once it is delivered.
+
+    Attributes:
+        future: of the caller's event loop; only that loop may touch it.
+    """
+
     unit: Unit[Any]
-    future: Future[Any]
+    future: asyncio.Future[Any]
     result: Any = None
     error: BaseException | None = None
     notices: list[Notice] = field(default_factory=list[Notice])
@@ -58,34 +64,35 @@ class GroupWriter:
     Args:
         connection: in driver autocommit mode, so that BEGIN and COMMIT are ours; used by the thread only.
         clock: milliseconds since 1970.
-        announce: called on the writer's thread with the notices of each durable commit.
+        deliver: called on the writer's thread, once per group, with jobs that are durable or have failed.
     """
 
-    def __init__(
-        self, connection: Connection, clock: Callable[[], int], announce: Callable[[list[Notice]], None]
-    ) -> None:
+    def __init__(self, connection: Connection, clock: Callable[[], int], deliver: Callable[[list[Job]], None]) -> None:
+        raw = connection.connection.driver_connection
+        if not isinstance(raw, sqlite3.Connection):
+            raise TypeError("not a SQLite connection")
         self._connection = connection
+        self._raw = raw  # the six statements around each unit go straight to the driver: they are most of its cost
         self._clock = clock
-        self._announce = announce
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._deliver = deliver
+        self._commits = int(raw.execute(_COUNTED).fetchone()[0])
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._accepting = True
         self._gate = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="hitl-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, unit: Unit[Any]) -> Future[Any]:
-        """Queue a unit. Its future ends after the unit is durable, or has failed and left no trace.
+    def submit(self, unit: Unit[Any], future: asyncio.Future[Any]) -> None:
+        """Queue a unit. It is delivered after it is durable, or has failed and left no trace.
 
         Raises: ServiceFault (503) when the queue is full or the service is ending.
         """
-        job = _Job(unit, Future())
         with self._gate:  # after close() returns from here nothing can be queued behind the stop mark
             if not self._accepting:
                 raise ServiceFault("The service is ending. Try again in a moment; it is started when needed")
             if self._jobs.qsize() >= MAX_WAITING:
                 raise ServiceFault("Too much is being written at once", {"retry_after": RETRY_AFTER_SECONDS})
-            self._jobs.put(job)
-        return job.future
+            self._jobs.put(Job(unit, future))
 
     def close(self, timeout: float) -> None:
         """Refuse new units and finish the queued ones, for at most `timeout` seconds (H26)."""
@@ -108,10 +115,10 @@ class GroupWriter:
                 log.exception("The writer met an unexpected fault")
                 self._abandon()
                 for waiting in group:
-                    if not waiting.future.done():
-                        waiting.future.set_exception(error)
+                    waiting.error, waiting.notices = error, []
+                self._deliver(group)
 
-    def _next(self) -> _Job | None:
+    def _next(self) -> Job | None:
         try:
             job = self._jobs.get_nowait()
         except queue.Empty:
@@ -120,11 +127,11 @@ class GroupWriter:
             self._jobs.put(_STOP)
         return job
 
-    def _commit(self, group: list[_Job], more: Callable[[], _Job | None]) -> None:
-        """Run the group's jobs and any that `more` brings in one transaction, then report."""
+    def _commit(self, group: list[Job], more: Callable[[], Job | None]) -> None:
+        """Run the group's jobs and any that `more` brings in one transaction, then deliver."""
         started = time.perf_counter()
         try:
-            self._execute("BEGIN IMMEDIATE")
+            self._raw.execute("BEGIN IMMEDIATE")
             index = 0
             while index < len(group):
                 self._attempt(group[index])
@@ -134,79 +141,63 @@ class GroupWriter:
                     if extra is not None:
                         group.append(extra)
             self._finish()
-        except (_TransactionLost, DBAPIError) as error:
+        except (_TransactionLost, sqlite3.Error) as error:
             self._abandon()
             self._recover(group, error)
             return
-        self._report(group)
+        self._deliver(group)
 
-    def _attempt(self, job: _Job) -> None:
-        self._execute("SAVEPOINT unit")
+    def _attempt(self, job: Job) -> None:
+        self._raw.execute("SAVEPOINT unit")
         tx = Tx(self._connection, self._clock())
         try:
             job.result = job.unit(tx)
             job.error = None
             job.notices = tx.notices
         except Exception as error:  # boundary: any failure of a unit is that unit's result
-            job.error = error
+            job.error = storage_fault(error) if isinstance(error, DBAPIError) else error
             job.notices = []
-            if not self._in_transaction():
+            if not self._raw.in_transaction:
                 raise _TransactionLost from error
-            self._execute("ROLLBACK TO unit")
-        if not self._in_transaction():
+            self._raw.execute("ROLLBACK TO unit")
+        if not self._raw.in_transaction:
             raise _TransactionLost
-        self._execute("RELEASE unit")
+        self._raw.execute("RELEASE unit")
 
     def _finish(self) -> None:
-        self._execute(_COUNT)
-        expected = self._connection.exec_driver_sql(_COUNTED).scalar_one()
+        self._raw.execute(_COUNT, (self._commits + 1,))
         try:
-            self._execute("COMMIT")
-        except DBAPIError:
+            self._raw.execute("COMMIT")
+        except sqlite3.Error:
             self._abandon()
-            if self._connection.exec_driver_sql(_COUNTED).scalar_one() != expected:
+            if int(self._raw.execute(_COUNTED).fetchone()[0]) != self._commits + 1:
                 raise
             log.warning("A COMMIT reported an error but is durable")
+        self._commits += 1
 
-    def _recover(self, group: list[_Job], error: BaseException) -> None:
+    def _recover(self, group: list[Job], error: BaseException) -> None:
         """After a lost transaction nothing of the group exists. Alone, a job fails; of a group, each runs alone."""
         if len(group) == 1:
-            job = group[0]
-            cause = job.error if job.error is not None and not isinstance(job.error, HITLError) else error
-            job.future.set_exception(storage_fault(cause))
+            if not isinstance(group[0].error, ServiceFault):
+                group[0].error = storage_fault(error)
+            group[0].notices = []
+            self._deliver(group)
             return
         for job in group:
             self._commit([job], more=lambda: None)
 
-    def _report(self, group: list[_Job]) -> None:
-        notices = [notice for job in group for notice in job.notices]
-        if notices:
-            self._announce(notices)
-        for job in group:
-            if job.error is None:
-                job.future.set_result(job.result)
-            elif isinstance(job.error, DBAPIError):
-                job.future.set_exception(storage_fault(job.error))
-            else:
-                job.future.set_exception(job.error)
-
-    def _execute(self, statement: str) -> None:
-        self._connection.exec_driver_sql(statement)
-
     def _abandon(self) -> None:
-        if self._in_transaction():
-            with contextlib.suppress(DBAPIError):
-                self._execute("ROLLBACK")
-
-    def _in_transaction(self) -> bool:
-        raw = self._connection.connection.driver_connection
-        return isinstance(raw, sqlite3.Connection) and raw.in_transaction
+        if self._raw.in_transaction:
+            with contextlib.suppress(sqlite3.Error):
+                self._raw.execute("ROLLBACK")
 
 
 def storage_fault(error: BaseException) -> BaseException:
     """The error for a caller whose unit the database could not keep; what it means and what to do."""
     if isinstance(error, _TransactionLost):
-        return ServiceFault("The database gave the change up by itself; most often its disk is full. Nothing was changed")
+        return ServiceFault(
+            "The database gave the change up by itself; most often its disk is full. Nothing was changed"
+        )
     original = error.orig if isinstance(error, DBAPIError) else error
     if not isinstance(original, sqlite3.Error):
         return error
