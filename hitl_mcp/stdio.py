@@ -14,6 +14,7 @@ from hitl_mcp.sdk.aio import AsyncHITLClient
 from hitl_mcp.settings import Settings, read_settings
 from hitl_mcp.tools.server import HITLServer
 
+END_SECONDS = 4.0
 BY_HAND = """\
 This is the hitl-mcp stdio server: it speaks JSON-RPC to an MCP client and is not meant to be typed to.
   hitl-mcp config claude-desktop   shows what to put into your client's configuration
@@ -53,13 +54,15 @@ def main() -> int:
 
 async def _serve(server: HITLServer) -> None:
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_end_on_signal)
+        tasks.start_soon(_end_on_signal, server)
         await server.run_stdio_async()
         tasks.cancel_scope.cancel()
 
 
-async def _end_on_signal() -> None:
-    """A normal exit would wait for the thread that reads stdin; every decision is already with the service."""
+async def _end_on_signal(server: HITLServer) -> None:
+    """A normal exit would wait for the thread that reads stdin. A service hosted here is ended in order first (H26)."""
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async for _ in signals:
+            with anyio.move_on_after(END_SECONDS, shield=True):
+                await server.hang_up()
             os._exit(0)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self, TypeAlias, cast
@@ -30,9 +31,15 @@ class ResponseType(StrEnum):
     EDITABLE_TEXT = "editable_text"
 
 
+def seen(text: str) -> str:
+    """What a reader makes of it: without case, outer spaces and invisible characters, in one way of writing."""
+    shown = "".join(c for c in text if unicodedata.category(c) not in ("Cf", "Cc") or c.isspace())
+    return unicodedata.normalize("NFC", shown.casefold()).strip()
+
+
 def slug(text: str) -> str:
     """Lower case, runs of spaces and punctuation as one underscore: `Needs Changes` is `needs_changes`."""
-    return re.sub(r"\W+", "_", text.strip().casefold()).strip("_")
+    return re.sub(r"\W+", "_", seen(text)).strip("_")
 
 
 class _Config(BaseModel):
@@ -72,7 +79,9 @@ class _SelectConfig(_Config):
         """H6: an answer must name one option only, whichever of value, label or slug is used."""
         owner: dict[str, int] = {}
         for index, option in enumerate(self.options):
-            names = {text.strip().casefold() for text in (option.value, option.label)}
+            names = {seen(option.value), seen(option.label)}
+            if "" in names:
+                raise ValueError("options must have a value and a label that can be seen. Give each option a text")
             for name in names | {slug(option.value), slug(option.label)} - {""}:
                 if owner.setdefault(name, index) != index:
                     raise ValueError(
@@ -88,9 +97,9 @@ class _SelectConfig(_Config):
         for option in self.options:
             if answer == option.value:
                 return option.value
-        name = answer.strip().casefold()
+        name = seen(answer)
         for option in self.options:
-            if name in (option.value.strip().casefold(), option.label.strip().casefold()):
+            if name in (seen(option.value), seen(option.label)):
                 return option.value
         named = slug(answer)
         return next((o.value for o in self.options if named and named in (slug(o.value), slug(o.label))), None)

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
+import anyio.abc
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.stdio import stdio_server
@@ -36,6 +37,8 @@ class HITLServer(MCPServer[Desk]):
         self._loop = loop
         self._deliveries = Deliveries(self._record)
         self._desk: Desk | None = None
+        self._tasks: anyio.abc.TaskGroup | None = None
+        self._closed = anyio.Event()
         super().__init__(
             "hitl-mcp",
             title="hitl_mcp",
@@ -50,6 +53,7 @@ class HITLServer(MCPServer[Desk]):
     @asynccontextmanager
     async def _opened(self: Any) -> AsyncGenerator[Desk]:
         async with anyio.create_task_group() as tasks:
+            self._tasks = tasks
             desk = Desk(self._open_client, tasks, self._loop, self._deliveries)
             self._desk = desk
             self._deliveries.start(tasks)
@@ -59,6 +63,13 @@ class HITLServer(MCPServer[Desk]):
                 tasks.cancel_scope.cancel()
                 with anyio.CancelScope(shield=True):
                     await desk.aclose()
+        self._closed.set()
+
+    async def hang_up(self) -> None:
+        """End the session and what this process hosts for it."""
+        if self._tasks is not None:
+            self._tasks.cancel_scope.cancel()
+            await self._closed.wait()
 
     async def _record(self, request_id: str) -> None:
         if self._desk is not None:

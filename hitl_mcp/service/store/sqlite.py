@@ -13,6 +13,7 @@ from typing import TypeVar
 from urllib.parse import quote
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError, DBAPIError
@@ -106,6 +107,7 @@ class SQLiteStore:
 
     async def read(self, unit: Unit[T]) -> T:
         """See `Store`. Done on the event loop: a few rows take less time than handing them to a thread and back."""
+        await anyio.lowlevel.checkpoint()  # a caller that only reads must not keep the loop to itself
         return self._read(self._near, unit)
 
     async def scan(self, unit: Unit[T]) -> T:
