@@ -2,6 +2,8 @@
 
 Our own additions stand beside the contract's names: `kind`, `revision`, `decision`, `response_comment`,
 `response_channel`, `response_assurance`, `decided_revision`, `joined`, `repeat`.
+
+Validators are built at first use (`defer_build`), because a stdio server must start fast and needs none of them then.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ class NewRequest(BaseModel):
     with the default Reject (D11, H6), so that a label can never say something else than the outcome.
     """
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
     kind: Kind = Kind.QUESTION
     processing_type: ProcessingType = "deferred"
@@ -68,7 +70,7 @@ class NewRequest(BaseModel):
 class RequestChange(BaseModel):
     """The body of PATCH: any non-empty subset. An approval's options cannot be changed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     request_text: _RequestText | None = None
     priority: Priority | None = None
@@ -87,7 +89,7 @@ class RequestChange(BaseModel):
 class NewAnswer(BaseModel):
     """What a reviewer sends: the answer, and the revision that was on the screen (H4)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     response_data: Json
     revision: Annotated[int, Field(ge=1)]
@@ -97,6 +99,8 @@ class NewAnswer(BaseModel):
 class Reviewer(BaseModel):
     """A person, as others see them."""
 
+    model_config = ConfigDict(defer_build=True)
+
     id: str
     name: str
     email: str | None = None
@@ -105,7 +109,7 @@ class Reviewer(BaseModel):
 class ReviewRequest(BaseModel):
     """A request as every reply, tool and page sees it (contract section 2.5)."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", defer_build=True)
 
     id: str
     loop_id: str
@@ -153,6 +157,8 @@ class Created(BaseModel):
     `repeat`: its decision was handed over moments ago; one approval allows one action.
     """
 
+    model_config = ConfigDict(defer_build=True)
+
     request_id: str
     status: Status
     processing_type: str
@@ -171,7 +177,7 @@ class Created(BaseModel):
 class Loop(BaseModel):
     """A place where questions of one subject go, with the people who answer them."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", defer_build=True)
 
     id: str
     name: str
@@ -194,7 +200,7 @@ Sort = Literal["created_at_desc", "created_at_asc", "priority_desc", "status_asc
 class RequestFilter(BaseModel):
     """Which requests to list (contract section 2.5)."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
     status: Annotated[Status, BeforeValidator(_status)] | None = None
     priority: Priority | None = None
@@ -210,6 +216,8 @@ class Change(BaseModel):
     `request`: the request itself once it is closed, read from its row, so that who waits need not ask again. What is
     closed never changes its decision, so a late or repeated entry says nothing wrong.
     """
+
+    model_config = ConfigDict(defer_build=True)
 
     position: int
     request_id: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -34,13 +35,15 @@ class Call(Generic[T]):
 
 
 def _reader(shape: Any, *path: str) -> Callable[[Any], Any]:
-    adapter: TypeAdapter[Any] = TypeAdapter(shape)
+    @cache  # built at the first answer, because a stdio server must start fast
+    def adapter() -> TypeAdapter[Any]:
+        return TypeAdapter(shape)
 
     def read(data: Any) -> Any:
         try:
             for name in path:
                 data = data[name]
-            return adapter.validate_python(data)
+            return adapter().validate_python(data)
         except (ValidationError, KeyError, TypeError) as error:
             raise ContractBroken(
                 f"The backend's answer could not be read ({type(error).__name__}). It was not taken for a decision; "

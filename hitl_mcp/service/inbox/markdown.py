@@ -170,7 +170,7 @@ def _target(href: str, own: OwnAddress) -> str | None:
     if url.scheme not in ("http", "https") or not url.hostname or "\\" in unquote(href):
         return None
     host = unicodedata.normalize("NFKC", unquote(url.hostname)).lower().rstrip(".")
-    if not host or re.search(r"[\s/@?#%<>]", host):
+    if not host or re.search(r"[\x00-\x20\x7f\s/@?#%<>]", host):
         return None
     if (port or (443 if url.scheme == "https" else 80)) == own.port and _is_here(host, own):
         return None
@@ -185,7 +185,7 @@ def _is_here(host: str, own: OwnAddress) -> bool:
     except ValueError:
         try:
             address = ipaddress.ip_address(socket.inet_aton(host))  # 127.1, 0x7f000001: browsers read these too
-        except OSError:
+        except (OSError, ValueError):
             return False
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
