@@ -3,7 +3,7 @@
 Our own additions stand beside the contract's names: `kind`, `revision`, `decision`, `response_comment`,
 `response_channel`, `response_assurance`, `decided_revision`, `joined`, `repeat`.
 
-Validators are built at first use (`defer_build`), because a stdio server must start fast and needs none of them then.
+Validators of what only a client reads are built at first use (`defer_build`), because a stdio server must start fast.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class NewRequest(BaseModel):
     with the default Reject (D11, H6), so that a label can never say something else than the outcome.
     """
 
-    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
     kind: Kind = Kind.QUESTION
     processing_type: ProcessingType = "deferred"
@@ -70,7 +70,7 @@ class NewRequest(BaseModel):
 class RequestChange(BaseModel):
     """The body of PATCH: any non-empty subset. An approval's options cannot be changed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     request_text: _RequestText | None = None
     priority: Priority | None = None
@@ -89,7 +89,7 @@ class RequestChange(BaseModel):
 class NewAnswer(BaseModel):
     """What a reviewer sends: the answer, and the revision that was on the screen (H4)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     response_data: Json
     revision: Annotated[int, Field(ge=1)]

@@ -138,7 +138,7 @@ def _link(opening: Token, inner: list[Token], closing: Token, own: OwnAddress) -
     opening.attrs = {"href": href}
     words = "".join(token.content for token in inner)
     target = _target(href, own)
-    if target is None:
+    if target is None or " href=" not in _cleaner.clean(f'<a href="{escape(href)}">'):  # malformed for a browser
         return [*inner, _text(f" [address: {href}]")] if words != href else inner
     shown = words in (href, href.removeprefix("mailto:"))
     return [opening, *inner, closing, *([] if shown else [_text(f" ({target})")])]
@@ -169,7 +169,10 @@ def _target(href: str, own: OwnAddress) -> str | None:
         return url.path or None
     if url.scheme not in ("http", "https") or not url.hostname or "\\" in unquote(href):
         return None
-    host = unicodedata.normalize("NFKC", unquote(url.hostname)).lower().rstrip(".")
+    try:  # as browsers do: letters of every width are one, and what nobody sees is dropped
+        host = unquote(url.hostname).encode("idna").decode("ascii").lower().rstrip(".")
+    except UnicodeError:
+        return None
     if not host or re.search(r"[\x00-\x20\x7f\s/@?#%<>]", host):
         return None
     if (port or (443 if url.scheme == "https" else 80)) == own.port and _is_here(host, own):

@@ -56,8 +56,8 @@ def earlier(tx: Tx, agent: Agent, key: str, asked: str) -> Earlier | None:
         return Earlier(request, repeat=False)
     delivered = row["first_delivered_at"]
     if delivered is not None:
-        return Earlier(request, repeat=True) if tx.now - delivered < REPEAT_MS else None
-    return Earlier(request, repeat=False) if tx.now - _closed_at(row) < UNCOLLECTED_MS else None
+        return Earlier(request, repeat=True) if _within(REPEAT_MS, tx.now, delivered) else None
+    return Earlier(request, repeat=False) if _within(UNCOLLECTED_MS, tx.now, _closed_at(row)) else None
 
 
 def remember(tx: Tx, agent: Agent, key: str, asked: str, request_id: str) -> None:
@@ -65,6 +65,11 @@ def remember(tx: Tx, agent: Agent, key: str, asked: str, request_id: str) -> Non
     tx.connection.execute(_forget, {"agent_key": agent.api_key_id, "once_key": key})
     entry = {"api_key_id": agent.api_key_id, "key": key, "digest": asked, "request_id": request_id}
     tx.connection.execute(_insert, entry)
+
+
+def _within(span: int, now: int, then: int) -> bool:
+    """Also when the clock was set back: in doubt a person is asked twice, nothing is approved twice (H2, H22)."""
+    return abs(now - then) < span
 
 
 def _closed_at(row: rows.Columns) -> int:

@@ -1,0 +1,258 @@
+"""Whatever happens in whatever order: at most one decision, of the revision shown; closed stays closed; the log holds.
+
+A model of one request is kept beside the service and both are driven by random steps (H43). Found failures are shrunk
+to the shortest story that shows them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.from_thread
+from anyio.from_thread import BlockingPortal
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from sqlalchemy import insert
+
+from hitl_mcp.contract import routes
+from hitl_mcp.contract.ids import new_id
+from hitl_mcp.contract.states import Channel
+from hitl_mcp.sdk import Endpoint
+from hitl_mcp.service import people
+from hitl_mcp.service.store import Tx
+from hitl_mcp.service.store.tables import users
+from tests.service.chain import faults
+from tests.service.stage import Answer, Stage, stage
+from tests.world import SimulatedClock
+
+CLAIM_SECONDS = 900
+TIMEOUT_SECONDS = 3_600
+PEOPLE = ("Ada", "Grace")
+OPEN = ("pending", "claimed")
+who = st.sampled_from(PEOPLE)
+
+
+class OneRequest(RuleBasedStateMachine):
+    """The model, and the steps. The service is shared by all stories; each story has a request of its own."""
+
+    portal: BlockingPortal
+    on: Stage
+    clock: SimulatedClock
+    user_ids: dict[str, str]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sessions: dict[str, Endpoint] = {}
+        self.request_id = ""
+        self.words = ["May I?"]
+        self.ended: str | None = None
+        self.decided: tuple[str, str, int] | None = None
+        self.claimed_by: str | None = None
+        self.claimed_until = 0
+        self.timeout_at = 0
+        self.seen_closed: str | None = None
+
+    # --- the way to the service
+
+    def call(self, function: Callable[..., Awaitable[Any]], *args: Any) -> Any:
+        """Run something in the service's event loop, within a bound."""
+
+        async def bounded() -> Any:
+            with anyio.fail_after(15):
+                return await function(*args)
+
+        return self.portal.call(bounded)
+
+    def send(self, method: str, route: str, body: Any = None, *, key: Endpoint | None = None) -> Answer:
+        """One call about the request."""
+        path = route.format(request_id=self.request_id)
+        return self.call(lambda: self.on.wire.send(method, path, body, key=key))
+
+    # --- what the model knows
+
+    @property
+    def status(self) -> str:
+        """As it must be shown now."""
+        if self.ended is not None:
+            return self.ended
+        if self.clock.now >= self.timeout_at:
+            return "timeout"
+        return "claimed" if self.holder is not None else "pending"
+
+    @property
+    def holder(self) -> str | None:
+        """Whose claim keeps others out now."""
+        return self.claimed_by if self.claimed_until > self.clock.now else None
+
+    @property
+    def revision(self) -> int:
+        """How often it was changed, and one."""
+        return len(self.words)
+
+    def may(self, person: str) -> bool:
+        """Whether a person can act on it."""
+        return self.status in OPEN and self.holder in (None, person)
+
+    # --- the steps
+
+    @initialize()
+    def ask(self) -> None:
+        """A new request, and fresh sessions."""
+
+        def sign_in(tx: Tx) -> dict[str, str]:
+            return {
+                name: people.sign_in(tx, people.new_sign_in(tx, user_id), Channel.INBOX)
+                for name, user_id in self.user_ids.items()
+            }
+
+        tokens = self.call(self.on.services.store.write, sign_in)
+        self.sessions = {name: self.on.found.session(token) for name, token in tokens.items()}
+        created = self.call(lambda: self.on.ask_approval(self.words[0], timeout_seconds=TIMEOUT_SECONDS))
+        self.request_id = created.request_id
+        self.timeout_at = self.clock.now + TIMEOUT_SECONDS * 1000
+
+    @rule(words=st.sampled_from(["May I, please?", "And now?"]))
+    def change(self, words: str) -> None:
+        """The agent asks something else."""
+        answer = self.send("PATCH", routes.REQUEST, {"request_text": words})
+        if self.status not in OPEN:
+            assert answer.status == 400
+            return
+        assert answer.status == 200
+        self.words.append(words)
+        self.claimed_by = None
+
+    @rule(person=who)
+    def claim(self, person: str) -> None:
+        """Somebody takes it."""
+        answer = self.send("POST", routes.REQUEST_CLAIM, key=self.sessions[person])
+        if not self.may(person):
+            assert answer.status == 409
+            return
+        assert answer.status == 200
+        self.claimed_by, self.claimed_until = person, self.clock.now + CLAIM_SECONDS * 1000
+
+    @rule(person=who)
+    def release(self, person: str) -> None:
+        """Somebody gives it back."""
+        answer = self.send("POST", routes.REQUEST_RELEASE, key=self.sessions[person])
+        if self.status not in OPEN or self.claimed_by != person:
+            assert answer.status == 409
+            return
+        assert answer.status == 200
+        self.claimed_by = None
+
+    @rule(person=who, value=st.sampled_from(["approve", "reject", "needs_changes"]), behind=st.integers(-1, 3))
+    def answer(self, person: str, value: str, behind: int) -> None:
+        """Somebody decides on what they saw: the words of now, or older ones, or ones that never were."""
+        seen = max(1, self.revision - behind)
+        body = {"response_data": value, "revision": seen}
+        answer = self.send("POST", routes.REQUEST_RESPOND, body, key=self.sessions[person])
+        if not self.may(person) or seen != self.revision:
+            assert answer.status == 409
+            return
+        assert answer.status == 200
+        self.ended, self.decided, self.claimed_by = "completed", (person, value, seen), None
+
+    @rule(person=who, value=st.sampled_from(["yes", True, 1, None, ["approve"], ""]))
+    def answer_nonsense(self, person: str, value: Any) -> None:
+        """Somebody sends what is no option."""
+        body = {"response_data": value, "revision": self.revision}
+        answer = self.send("POST", routes.REQUEST_RESPOND, body, key=self.sessions[person])
+        assert answer.status in (400, 409)
+
+    @rule()
+    def answer_with_the_agents_key(self) -> None:
+        """The agent tries to approve its own question."""
+        answer = self.send("POST", routes.REQUEST_RESPOND, {"response_data": "approve", "revision": self.revision})
+        assert answer.status == 403
+
+    @rule()
+    def cancel(self) -> None:
+        """The agent withdraws it."""
+        answer = self.send("DELETE", routes.REQUEST)
+        if self.status not in OPEN:
+            assert answer.status == 400
+            return
+        assert answer.status == 200
+        self.ended, self.claimed_by = "cancelled", None
+
+    @rule()
+    def deliver(self) -> None:
+        """The agent has the result."""
+        assert self.send("POST", routes.REQUEST_DELIVERED).status == (400 if self.status in OPEN else 200)
+
+    @rule(seconds=st.sampled_from([1, CLAIM_SECONDS - 1, CLAIM_SECONDS, TIMEOUT_SECONDS - CLAIM_SECONDS]))
+    def wait(self, seconds: int) -> None:
+        """Time goes by; now and then enough of it to expire."""
+        self.clock.move(seconds)
+
+    # --- what must always be so
+
+    @invariant()
+    def the_service_shows_what_the_model_knows(self) -> None:
+        """Status, revision, words, claim and decision."""
+        if not self.request_id:
+            return
+        shown = self.send("GET", routes.REQUEST).data["request"]
+        assert (shown["status"], shown["revision"], shown["request_text"]) == (
+            self.status, self.revision, self.words[-1],
+        )  # fmt: skip
+        assert shown["claimed_by"] == (self.user_ids[self.holder] if self.status == "claimed" and self.holder else None)
+        person, value, seen = self.decided or (None, None, None)
+        assert (shown["response_data"], shown["decided_revision"]) == (value, seen)
+        assert shown["response_by"] == (self.user_ids[person] if person else None)
+        assert (shown["decision"] == "approved") == (value == "approve")
+
+    @invariant()
+    def closed_never_opens_again(self) -> None:
+        """Nor does one end become another."""
+        if self.seen_closed is not None:
+            assert self.status == self.seen_closed
+        elif self.status not in OPEN:
+            self.seen_closed = self.status
+
+    @invariant()
+    def the_log_holds_and_tells_of_one_decision_at_most(self) -> None:
+        """And that of the revision that was decided."""
+        if not self.request_id:
+            return
+        entries = self.send("GET", routes.REQUEST_EVENTS).data["events"]
+        assert faults(self.request_id, entries) == []
+        ends = [entry for entry in entries if entry["type"] in ("completed", "cancelled", "timeout")]
+        assert len(ends) <= 1
+        assert [entry["type"] for entry in entries].count("delivered") <= 1
+        if self.decided is not None:
+            data = ends[0]["data"]
+            assert (ends[0]["type"], data["response_data"], data["revision"]) == ("completed", *self.decided[1:])
+
+
+def test_no_order_of_steps_makes_two_decisions_or_one_of_words_not_seen(folder: Path) -> None:
+    clock = SimulatedClock()
+    with (
+        anyio.from_thread.start_blocking_portal("asyncio") as portal,
+        portal.wrap_async_context_manager(stage(folder, clock=clock)) as on,
+    ):
+
+        def two_people(tx: Tx) -> dict[str, str]:
+            ids = {name: new_id() for name in PEOPLE}
+            rows = [{"id": user_id, "name": name, "created_at": tx.now} for name, user_id in ids.items()]
+            tx.connection.execute(insert(users), rows)
+            return ids
+
+        OneRequest.portal, OneRequest.on, OneRequest.clock = portal, on, clock
+        OneRequest.user_ids = portal.call(on.services.store.write, two_people)
+        run_state_machine_as_test(  # pyright: ignore[reportUnknownMemberType]
+            OneRequest,
+            settings=settings(
+                max_examples=25,
+                stateful_step_count=25,
+                deadline=None,
+                database=None,
+                suppress_health_check=[HealthCheck.too_slow],
+            ),
+        )
