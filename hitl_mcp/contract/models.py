@@ -200,7 +200,7 @@ Sort = Literal["created_at_desc", "created_at_asc", "priority_desc", "status_asc
 class RequestFilter(BaseModel):
     """Which requests to list (contract section 2.5)."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
     status: Annotated[Status, BeforeValidator(_status)] | None = None
     priority: Priority | None = None

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.anyio
 HANDLERS = [
     "<script>window.ran = 1; alert(1); console.log('ran')</script>",
     "<img src=x onerror='window.ran = 1'><svg onload='window.ran = 1'><body onload='window.ran = 1'>",
-    "<svg><script>window.ran = 1</script></svg><math><mtext><style><img src=x onerror='window.ran = 1'></style></mtext>",
+    "<svg><script>window.ran = 1</script></svg><math><style><img src=x onerror='window.ran = 1'></style></math>",
     "<a href='javascript:window.ran = 1' id=answer class=decide style='position:fixed;inset:0'>Approve</a>",
     "</textarea></pre></title></style></script><script>window.ran = 1</script>",
     '"><script>window.ran = 1</script><input autofocus onfocus="window.ran = 1">\' onmouseover=\'window.ran = 1',
@@ -49,20 +49,24 @@ PICTURES = [
     "<audio src=https://evil.example/a autoplay></audio><img srcset='https://evil.example/c 1x'>",
 ]
 LINKS = [
-    "[a](javascript:window.ran=1) [b](JaVaScRiPt:window.ran=1) [c](java\tscript:alert(1)) [d](&#106;avascript:alert(1))",
+    "[a](javascript:window.ran=1) [b](JaVaScRiPt:window.ran=1) [c](java\tscript:x) [d](&#106;avascript:x)",
     "<javascript:window.ran=1> [e](data:text/html,<script>window.ran=1</script>) [f](vbscript:x) [g](file:///etc/passwd)",
     "[h](blob:x) [i](about:blank) [j](ws://x.example) [k](https://evil.example/@good.example) [l](tel:1) [m](hitl:x)",
     "[n](/sign-out) [o](sign-out) [p](//evil.example/x) [q](#answer) [r](?x) [s](..) [t](\\\\evil.example) [u]()",
     "**[https://bank.example/](https://evil.example/login)** <https://user:pass@evil.example/> <mailto:a@b.example>",
     "[v](https://еvil.example/) [w](https://xn--vil-jma.example/) [x](https://evil.example/%E2%80%AEgpj.exe)",
 ]
-UNCLOSED = ["<div><div><p><b><i>", "```\nnever closed <b>", "**bold _both", "[link](https://x.example", "<!-- open", "| a |\n|-",
-            "<plaintext>", "<textarea><title><xmp>", "&lt;script&gt;alert(1)&lt;/script&gt; &#60;script&#62; &nbsp;"]  # fmt: skip
+UNCLOSED = [
+    "<div><div><p><b><i>", "```\nnever closed <b>", "**bold _both", "[link](https://x.example", "<!-- open",
+    "| a |\n|-", "<plaintext>", "<textarea><title><xmp>",
+    "&lt;script&gt;alert(1)&lt;/script&gt; &#60;script&#62; &nbsp;",
+]  # fmt: skip
 HIDDEN = {
     "\u202e": "U+202E", "\u202d": "U+202D", "\u2066": "U+2066", "\u2069": "U+2069", "\u200e": "U+200E",
     "\u200b": "U+200B", "\u2060": "U+2060", "\ufeff": "U+FEFF", "\u00ad": "U+00AD", "\u180e": "U+180E",
     "\u2028": "U+2028", "\u3164": "U+3164", "\u115f": "U+115F", "\u2800": "U+2800", "\U000e0041": "U+E0041",
-    "\U000e0100": "U+E0100", "\ue000": "U+E000", "\x1b": "U+001B", "\x07": "U+0007", "\x7f": "U+007F", "\u0085": "U+0085",
+    "\U000e0100": "U+E0100", "\ue000": "U+E000", "\x1b": "U+001B", "\x07": "U+0007", "\x7f": "U+007F",
+    "\u0085": "U+0085",
 }  # fmt: skip
 """Characters that nobody sees and that change what is read, or copied."""
 INVISIBLE = "".join(f"a{char}b " for char in HIDDEN)
@@ -75,7 +79,7 @@ TAGS = {"p", "br", "hr", "em", "strong", "s", "code", "pre", "blockquote", "ul",
         "table", "thead", "tbody", "tr", "th", "td", "a", "mark", "dl", "dt", "dd", "div", "span"}  # fmt: skip
 ATTRIBUTES = {"href", "rel", "target", "start", "class", "dir"}
 
-FRAME = """() => [...document.querySelectorAll(".said, details.source")].flatMap((frame) => [...frame.querySelectorAll("*")])
+FRAME = """() => [...document.querySelectorAll(".said *, details.source *")]
     .map((it) => ({ tag: it.localName, names: it.getAttributeNames(), classes: [...it.classList], rel: it.rel ?? "",
         words: it.innerText, ours: !!it.closest(".context"),
         link: it.hasAttribute("href") ? [it.protocol, it.hostname, it.port, it.target] : null,
@@ -112,7 +116,9 @@ class Watched:
 
     def is_ours(self, host: str, port: str) -> bool:
         """Whether a host, as the browser has read it, is this machine with our port."""
-        here = host == "localhost" or host.endswith(".localhost") or host.startswith(("127.", "0.", "[::1]", "[::ffff:7f"))
+        here = (
+            host == "localhost" or host.endswith(".localhost") or host.startswith(("127.", "0.", "[::1]", "[::ffff:7f"))
+        )
         return port == self.visit.host.split(":")[1] and (here or host in ("[::]", "[::ffff:0:0]"))
 
 
@@ -128,7 +134,8 @@ async def watching(here: World, chrome: Browser) -> AsyncGenerator[Watched]:
         page.on("popup", lambda other: wrong.append(f"window {other.url}"))
         page.on("download", lambda it: wrong.append(f"download {it.url}"))
         visit.context.on(
-            "request", lambda sent: None if sent.url.startswith(visit.origin + "/") else wrong.append(f"request {sent.url}")
+            "request",
+            lambda sent: None if sent.url.startswith(visit.origin + "/") else wrong.append(f"request {sent.url}"),
         )
         yield watched
 
@@ -164,16 +171,18 @@ async def test_links_never_lead_to_the_service_however_they_are_spelled(folder: 
             f"{name}:{port}" for name in (
                 host, host.upper(), f"{host}.", f"a.{host}", "localhost", "LocalHost", "localhost.", "foo.localhost",
                 "127.0.0.1", "127.1", "127.0.1", "2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "017700000001",
-                "127.0.0.1.", "127.255.255.254", "0.0.0.0", "0", "[::1]", "[::]", "[0:0:0:0:0:0:0:1]", "[::ffff:127.0.0.1]",
-                "[::ffff:7f00:1]", "①②⑦.⓪.⓪.①", "ｌｏｃａｌｈｏｓｔ", "loc%61lhost", "%6c%6f%63%61%6c%68%6f%73%74",
+                "127.0.0.1.", "127.255.255.254", "0.0.0.0", "0", "[::1]", "[::]", "[0:0:0:0:0:0:0:1]",
+                "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "①②⑦.⓪.⓪.①", "ｌｏｃａｌｈｏｓｔ", "loc%61lhost",
+                "%6c%6f%63%61%6c%68%6f%73%74",
                 "user@localhost", "user:pass@127.0.0.1", "good.example@localhost", "local\u00adhost", "127。0。0。1",
-                "localhoſt", "127.0.0.1%00", "loc\talhost", "local\u200bhost", "local\ufe0fhost", "ⓛocalhost", "１２７.１",
-                "local%C2%ADhost", "local%E2%80%8Bhost", "%EF%BC%91%32%37.1",
+                "localhoſt", "127.0.0.1%00", "loc\talhost", "local\u200bhost", "local\ufe0fhost",
+                "ⓛocalhost", "１２７.１", "local%C2%ADhost", "local%E2%80%8Bhost",
+                "%EF%BC%91%32%37.1",
             )
         ]  # fmt: skip
         spelled += [f"localhost:0{port}", f"127.0.0.1:{port}\\@good.example", f"localhost:{port}#@good.example"]
-        addresses = [f"{start}{name}/requests/x" for name in spelled
-                     for start in ("http://", "HTTP://", "http:/", "http:", "http:///", "http:\\\\", "//", "\\/")]  # fmt: skip
+        starts = ("http://", "HTTP://", "http:/", "http:", "http:///", "http:\\\\", "//", "\\/")
+        addresses = [f"{start}{name}/requests/x" for name in spelled for start in starts]
         refused = 0
         for start in range(0, len(addresses), 60):
             some = addresses[start : start + 60]
@@ -182,7 +191,9 @@ async def test_links_never_lead_to_the_service_however_they_are_spelled(folder: 
             await watched.is_harmless()
             refused += await watched.visit.page.get_by_text("[address: ").count()
         assert refused > 0, "a refused link is shown with its address"
-        elsewhere = f"[ok](http://localhost:{port + 1}/) [ok](https://localhost.example:{port}/) [ok](http://8.8.8.8:{port}/)"
+        elsewhere = (
+            f"[ok](http://localhost:{port + 1}/) [ok](https://localhost.example:{port}/) [ok](http://8.8.8.8:{port}/)"
+        )
         await watched.visit.open(await ask_for(here, elsewhere))
         await watched.is_harmless()
         links = watched.visit.page.locator(".said a")
@@ -204,13 +215,14 @@ async def test_invisible_characters_are_seen_wherever_an_agent_can_write(folder:
         ]
         for response_type, config, where in forms:
             request = await ask_for(
-                here, f"Text {INVISIBLE}\n\n`{INVISIBLE}`\n\n[{INVISIBLE}](https://x.example/)", response_type=response_type,
-                response_config=config, context={"details": plain, f"k{INVISIBLE}": [plain, {"n": plain}]},
+                here, f"Text {INVISIBLE}\n\n`{INVISIBLE}`\n\n[{INVISIBLE}](https://x.example/)",
+                response_type=response_type, response_config=config,
+                context={"details": plain, f"k{INVISIBLE}": [plain, {"n": plain}]},
             )  # fmt: skip
             await visit.open(request)
             await watched.is_harmless()
-            for part in ("main", ".said", ".details", ".context dt >> nth=0", ".context li >> nth=0", ".source pre >> nth=0",
-                         where):  # fmt: skip
+            inside = (".context dt >> nth=0", ".context li >> nth=0", ".source pre >> nth=0")
+            for part in ("main", ".said", ".details", *inside, where):
                 said = await page.locator(part).text_content() or ""
                 missing = [code for code in HIDDEN.values() if code not in said]
                 assert not missing, f"{part} of {response_type} hides {missing}"
@@ -229,7 +241,9 @@ async def test_invisible_characters_are_seen_wherever_an_agent_can_write(folder:
                 assert "U+200B" in await page.inner_text("#answer-suffix")
             if response_type == "editable_text":
                 notice = await page.inner_text("#answer-form .notice")
-                assert all(code in notice for code in HIDDEN.values()), "a field cannot mark them, so it is said beside it"
+                assert all(code in notice for code in HIDDEN.values()), (
+                    "a field cannot mark them, so it is said beside it"
+                )
 
         await visit.list()
         assert "U+202E" in await page.locator(".card .line").first.inner_text()
@@ -249,7 +263,7 @@ async def test_whatever_its_length_and_depth_all_of_it_is_shown_and_counted(fold
         deep: Any = "the innermost"
         for level in range(29):
             deep = {f"level {level}": deep} if level % 2 else [deep]
-        details = ("A line of **details**.\n\n" * 2000 + "the end")
+        details = "A line of **details**.\n\n" * 2000 + "the end"
         cases: dict[str, dict[str, Any]] = {
             "long": {"details": details.rjust(50_000, "x")},
             "nested quotes": {"details": ">" * 400 + " the end"},
@@ -276,7 +290,7 @@ async def test_whatever_its_length_and_depth_all_of_it_is_shown_and_counted(fold
 
 
 async def decision_is_below_the_words(visit: Visit, request: ReviewRequest) -> None:
-    """H16: the bar with loop, requester and extent stays in sight; the buttons come after the last of the agent's words."""
+    """H16: the bar with loop, requester and extent stays in sight; the buttons come after the agent's last word."""
     for width, sticky in ((1280, True), (390, False)):
         await visit.page.set_viewport_size({"width": width, "height": 800})
         places = await visit.page.evaluate(
@@ -292,11 +306,18 @@ async def decision_is_below_the_words(visit: Visit, request: ReviewRequest) -> N
     await visit.page.set_viewport_size({"width": 1280, "height": 800})
 
 
-NAMES = ["<img src=x onerror='window.ran=1'>", "Claude Code</dd><dt>Loop</dt><dd>Payroll", "You · approved", "Клод 1.0 \u202e–"]
+NAMES = [
+    "<img src=x onerror='window.ran=1'>",
+    "Claude Code</dd><dt>Loop</dt><dd>Payroll",
+    "You · approved",
+    "Клод 1.0 \u202e–",
+]
 
 
 @pytest.mark.parametrize("name", NAMES, ids=["markup", "our own words", "a person's", "not ASCII"])
-async def test_a_client_is_shown_under_the_name_it_gives_and_as_no_more(folder: Path, chrome: Browser, name: str) -> None:
+async def test_a_client_is_shown_under_the_name_it_gives_and_as_no_more(
+    folder: Path, chrome: Browser, name: str
+) -> None:
     server = StdioServerParameters(command=sys.executable, args=["-m", "hitl_mcp"], env=environment(folder))
     async with Client(server, client_info=Implementation(name=name, version="1")) as client:
         made = await client.call_tool("request_human_approval", {"action": "Go", "wait_seconds": 0})

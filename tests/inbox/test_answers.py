@@ -30,6 +30,11 @@ class Type:
     good: Given
     answer: Any
 
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What makes a request of this type; an approval has none."""
+        return {} if self.name == "approval" else {"response_type": self.name, "response_config": self.config}
+
 
 TYPES = (
     Type(
@@ -110,7 +115,7 @@ TYPES = (
 async def give(page: Page, control: str, given: Given) -> int:
     """Put an answer into the page's control and send it; the status of what follows.
 
-    The browser's own checks are off, as in a browser that has none; a value that no control offers replaces the first's.
+    The browser's own checks are off, as in a browser that has none; what no control offers replaces the first's value.
     """
     async with page.expect_navigation() as going:
         await page.evaluate(
@@ -143,17 +148,14 @@ async def shown(page: Page, control: str) -> Given:
     """What the control holds."""
     if control == "field":
         return await page.input_value("#answer-input")
-    return await page.eval_on_selector_all(
-        "#answer-form input:checked", "(boxes) => boxes.map((box) => box.value)"
-    )
+    return await page.eval_on_selector_all("#answer-form input:checked", "(boxes) => boxes.map((box) => box.value)")
 
 
 @pytest.mark.parametrize("kind", TYPES, ids=lambda kind: f"{kind.name}-{kind.control}")
 async def test_a_type_takes_what_fits_and_keeps_what_does_not(folder: Path, chrome: Browser, kind: Type) -> None:
-    fields = {} if kind.name == "approval" else {"response_type": kind.name, "response_config": kind.config}
     async with world(folder) as here, visiting(here.found, chrome) as visit:
         page = visit.page
-        request = await ask_for(here, "What shall it be?", **fields)
+        request = await ask_for(here, "What shall it be?", **kind.fields)
         await visit.open(request)
         for number, (given, words) in enumerate(kind.bad):
             await page.fill("#comment", f"kept <{number}>")

@@ -212,7 +212,7 @@ async def focused(page: Page) -> dict[str, Any]:
     return await page.evaluate(
         """() => { const it = document.activeElement, style = getComputedStyle(it), card = it.closest(".card");
         const ring = (s) => s.outlineStyle !== "none" && parseFloat(s.outlineWidth) > 0;
-        return { id: it.id, words: it.innerText ?? "", seen: ring(style) || (card ? ring(getComputedStyle(card)) : false) } }"""
+        return { id: it.id, words: it.innerText, seen: ring(style) || (card && ring(getComputedStyle(card))) } }"""
     )
 
 

@@ -206,12 +206,11 @@ async def test_signing_in_again_elsewhere_brings_every_page_back_to_life(folder:
 
 async def test_two_worlds_of_one_machine_do_not_sign_each_other_out(tmp_path: Path, chrome: Browser) -> None:
     """Two data folders are two inboxes with hosts of their own, in one browser."""
-    async with world(tmp_path / "one") as one, world(tmp_path / "two") as two:
-        async with visiting(one.found, chrome) as visit:
-            second = await Visit.of(two.found, visit.context)
-            await second.enter()
-            for here, shown in ((one, visit), (two, second)):
-                await ask_for(here, f"Asked in {here.folder.name}")
-                assert (await shown.list()).status == 200
-                assert await shown.page.locator(".card .line").all_inner_texts() == [f"Asked in {here.folder.name}"]
-            assert visit.host.split(":")[0] != second.host.split(":")[0]
+    async with world(tmp_path / "one") as one, world(tmp_path / "two") as two, visiting(one.found, chrome) as visit:
+        second = await Visit.of(two.found, visit.context)
+        await second.enter()
+        for here, shown in ((one, visit), (two, second)):
+            await ask_for(here, f"Asked in {here.folder.name}")
+            assert (await shown.list()).status == 200
+            assert await shown.page.locator(".card .line").all_inner_texts() == [f"Asked in {here.folder.name}"]
+        assert visit.host.split(":")[0] != second.host.split(":")[0]

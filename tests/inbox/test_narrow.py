@@ -162,8 +162,8 @@ async def _signed_out(_: World, visit: Visit, __: SimulatedClock) -> None:
 
 STATES: dict[str, State] = {
     state.__name__.removeprefix("_"): state
-    for state in (_doorstep, _missing, _long, _list, _deep, _table_of_context, _changed, _too_late, _expired, _cancelled,
-                  _long_answer, _long_choices, _signed_out)
+    for state in (_doorstep, _missing, _long, _list, _deep, _table_of_context, _changed, _too_late, _expired,
+                  _cancelled, _long_answer, _long_choices, _signed_out)
 }  # fmt: skip
 
 
@@ -191,8 +191,7 @@ async def test_no_form_is_wider_than_a_small_phone(folder: Path, chrome: Browser
         visiting(here.found, chrome, viewport={"width": WIDTH, "height": 640}) as visit,
     ):
         for kind in TYPES:
-            fields = {} if kind.name == "approval" else {"response_type": kind.name, "response_config": kind.config}
-            await visit.open(await ask_for(here, **fields))
+            await visit.open(await ask_for(here, **kind.fields))
             await fits(visit.page, f"the form of {kind.name}")
             assert await give(visit.page, kind.control, kind.bad[0][0]) == 422
             await fits(visit.page, f"a refused answer to {kind.name}")

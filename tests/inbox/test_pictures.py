@@ -40,7 +40,8 @@ QUESTIONS: list[dict[str, Any]] = [
         "response_config": {"options": ["PostgreSQL", "SQLite", "DuckDB"]},
     },
     {
-        "agent": "Claude Desktop 1.4", "request_text": "May I send this reply to Ms. Okafor about her refund of €42.00?",
+        "agent": "Claude Desktop 1.4",
+        "request_text": "May I send this reply to Ms. Okafor about her refund of €42.00?",
         "priority": "high", "response_type": "editable_text", "hours": 4,
         "response_config": {"draft_text": "Dear Ms. Okafor,\n\nyour refund of €42.00 is on its way.\n\nBest regards"},
     },
