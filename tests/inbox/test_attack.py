@@ -68,6 +68,11 @@ async def test_a_link_of_the_agent_tells_the_other_side_nothing(folder: Path, ch
 
 
 ATTACKS = {
+    "no-cors": """([url, fields]) => fetch(url, { method: "POST", mode: "no-cors", credentials: "include",
+        body: new URLSearchParams(fields) }).then((answer) => answer.type, () => "unreadable")""",
+    "cors": """([url, fields]) => fetch(url, { method: "POST", credentials: "include",
+        body: new URLSearchParams(fields) }).then((answer) => answer.text(), () => "unreadable")""",
+    "beacon": """([url, fields]) => navigator.sendBeacon(url, new URLSearchParams(fields))""",
     "form": """([url, fields]) => {
         const form = Object.assign(document.createElement("form"), { method: "post", action: url });
         for (const [name, value] of Object.entries(fields))
@@ -75,18 +80,14 @@ ATTACKS = {
         document.body.append(form);
         form.submit();
     }""",
-    "no-cors": """([url, fields]) => fetch(url, { method: "POST", mode: "no-cors", credentials: "include",
-        body: new URLSearchParams(fields) }).then((answer) => answer.type, () => "unreadable")""",
-    "cors": """([url, fields]) => fetch(url, { method: "POST", credentials: "include",
-        body: new URLSearchParams(fields) }).then((answer) => answer.text(), () => "unreadable")""",
-    "beacon": """([url, fields]) => navigator.sendBeacon(url, new URLSearchParams(fields))""",
 }
 
 
 async def attack(visit: Visit, attacker: Attacker, name: str, how: str, url: str, fields: dict[str, str]) -> str:
     """Send a form to the inbox from a page elsewhere; what that page can say about the answer."""
     page = visit.page
-    await page.goto(attacker.at(name))
+    if not page.url.startswith(attacker.at(name)):
+        await page.goto(attacker.at(name))
     if how == "form":
         async with page.expect_navigation() as going:
             await page.evaluate(ATTACKS[how], [url, fields])

@@ -20,6 +20,7 @@ from typing import Any, cast
 import anyio
 import psutil
 import pytest
+from anyio.lowlevel import checkpoint
 
 from hitl_mcp.backends import open_backend
 from hitl_mcp.contract.models import Created, NewRequest
@@ -31,7 +32,7 @@ from tests.world import Reviewer, end_service, running_service, settings_for, si
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(110)]
 
-AGENTS, EACH, DECIDERS, DUE_LATER = 4, 15, 2, 6
+AGENTS, EACH, DECIDERS, DUE_LATER = 12, 5, 2, 6
 KILLS = (1, 2, 1, 2, 1, 2)
 """How often each round."""
 VALUES = ("approve", "reject", "needs_changes")
@@ -107,12 +108,15 @@ async def decide_all(folder: Path, to_decide: list[str], goal: int, ledger: Ledg
         ledger.acknowledge()
 
 
-async def kill_at(folder: Path, moments: list[int], ledger: Ledger) -> None:
-    """Strike when so many acknowledgements were given."""
+async def kill_at(folder: Path, moments: list[int], ledger: Ledger, dice: random.Random) -> None:
+    """Strike a random instant after so many acknowledgements were given, with other calls on their way."""
     for moment in moments:
         while ledger.acknowledgements < moment:
             await anyio.sleep(0.001)
         found = await running_service(folder)
+        instant = anyio.current_time() + dice.uniform(0, 0.02)
+        while anyio.current_time() < instant:
+            await checkpoint()
         psutil.Process(found.state.pid).send_signal(signal.SIGKILL)
         await gone(found.state.pid)
         ledger.kills += 1
@@ -132,7 +136,7 @@ async def one_round(folder: Path, number: int, aged: list[str], ledger: Ledger, 
                 tasks.start_soon(ask_many, agent, loop_id, f"{number}-{worker}", to_decide, ledger)
             for _ in range(DECIDERS):
                 tasks.start_soon(decide_all, folder, to_decide, goal, ledger, dice)
-            tasks.start_soon(kill_at, folder, moments, ledger)
+            tasks.start_soon(kill_at, folder, moments, ledger, dice)
         aging: list[str] = []
         for extra in range(DUE_LATER):
             created = await persist(agent, loop_id, f"{number}-aging-{extra}", ledger)

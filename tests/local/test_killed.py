@@ -113,6 +113,19 @@ async def test_a_service_killed_again_and_again_never_answers_for_a_person(folde
             assert await events_of(world, request_id) == ["created"]
 
 
+async def test_a_create_whose_answer_was_lost_with_the_service_is_found_again_by_its_key(folder: Path) -> None:
+    ids: list[str] = []
+    for _ in range(3):  # the same call, as a client repeats it that never heard an answer
+        await start_service(folder)
+        async with world_of(folder) as here:
+            created = await here.ask_approval("Ask me once", once_key="the same")
+            ids.append(created.request_id)
+            assert created.joined is (len(ids) > 1)
+            assert list(await open_texts(folder)) == ["Ask me once"]
+        await kill_service(folder)
+    assert len(set(ids)) == 1
+
+
 async def test_a_killed_stdio_server_leaves_its_request_to_the_next_one(folder: Path) -> None:
     async with raw_server(folder) as server:
         await server.initialize()
