@@ -121,7 +121,12 @@ class LocalService:
     async def _start(self) -> Found:
         if self._settings.service != "in-process":
             try:
-                await anyio.to_thread.run_sync(_spawn, self._settings)
+                with anyio.fail_after(START_SECONDS):
+                    await anyio.to_thread.run_sync(_spawn, self._settings, abandon_on_cancel=True)
+            except TimeoutError:
+                raise ServiceNotStarted(
+                    f"The local service does not get ready. Its log is {self._settings.data_dir / 'service.log'}."
+                ) from None
             except OSError as error:
                 if self._settings.service == "background" or self._host is None:
                     raise ServiceNotStarted(f"No background process can be started: {error}") from error

@@ -14,7 +14,7 @@ from mcp.types import CallToolResult, RequestId
 
 from hitl_mcp.contract.models import Created, Loop, NewRequest, ReviewRequest
 from hitl_mcp.contract.text import digest
-from hitl_mcp.errors import Unreachable
+from hitl_mcp.errors import HITLError
 from hitl_mcp.sdk.aio import AsyncHITLClient
 from hitl_mcp.tools.deliveries import Deliveries
 from hitl_mcp.tools.results import review_result
@@ -127,10 +127,10 @@ class Desk:
             while watch.request.status.is_open and (left := seconds - (time.monotonic() - start)) > 0:
                 try:
                     await watch.changed(min(BEAT_SECONDS, left))
-                except Unreachable as error:
+                except HITLError as error:
                     raise ToolError(
-                        f"The connection to the reviewers was lost: {error} Request {request.id} is kept and is NOT "
-                        "approved. Call check_request with its id."
+                        f"Waiting ended by a fault: {error} Request {request.id} is kept and is NOT approved. Call "
+                        "check_request with its id."
                     ) from error
                 now = time.monotonic()
                 state = _state(watch.request)

@@ -194,10 +194,12 @@ async def test_links_never_lead_to_the_service_however_they_are_spelled(folder: 
         elsewhere = (
             f"[ok](http://localhost:{port + 1}/) [ok](https://localhost.example:{port}/) [ok](http://8.8.8.8:{port}/)"
         )
+        elsewhere += " ![a chart](https://example.com/chart.png)"
         await watched.visit.open(await ask_for(here, elsewhere))
         await watched.is_harmless()
         links = watched.visit.page.locator(".said a")
-        assert await links.count() == 3, "other addresses stay links"
+        assert await links.count() == 4, "other addresses stay links"
+        assert await links.last.inner_text() == "image: a chart", "and pictures become links"
         assert f"ok (localhost:{port + 1})" in await watched.visit.page.inner_text(".said"), "and say where they lead"
 
 

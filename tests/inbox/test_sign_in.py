@@ -126,16 +126,20 @@ async def test_the_session_is_a_cookie_for_this_host_that_no_script_and_no_other
             assert page.headers["referrer-policy"] in ("same-origin", "no-referrer")
 
 
-async def test_a_new_sign_in_ends_the_browsers_old_session(folder: Path, chrome: Browser) -> None:
+async def test_a_new_sign_in_and_a_sign_out_end_the_browsers_old_session(folder: Path, chrome: Browser) -> None:
     async with world(folder) as here, visiting(here.found, chrome, signed_in=False) as visit:
         await visit.sign_in()
         old = await visit.session()
         await visit.sign_in()
-        assert await visit.session() != old
+        new = await visit.session()
+        assert new != old
+        await visit.send("Sign out")
+        assert not await visit.session()
         async with plain_http(visit) as client:
-            for path in ("/", "/live"):
-                refused = await client.get(path, headers={"Cookie": f"hitl_session={old}"})
-                assert refused.status_code == 401
+            for session in (old, new):
+                for path in ("/", "/live"):
+                    refused = await client.get(path, headers={"Cookie": f"hitl_session={session}"})
+                    assert refused.status_code == 401
 
 
 async def test_a_session_of_the_terminal_opens_no_page_and_a_pages_session_no_api(
@@ -277,7 +281,6 @@ CRAWL = """async (start) => {
     while (waiting.length) {
         const path = waiting.pop();
         if (path in seen) continue;
-        if (path === "/live") { seen[path] = ""; continue; }
         const answer = await fetch(path);
         seen[path] = await answer.text();
         const page = new DOMParser().parseFromString(seen[path], "text/html");

@@ -8,13 +8,14 @@ from typing import Any
 import anyio
 import pytest
 
+from hitl_mcp.backends import open_backend
 from hitl_mcp.contract import routes
 from hitl_mcp.contract.models import NewRequest, RequestFilter
 from hitl_mcp.contract.outcome import APPROVAL_CONFIG
 from hitl_mcp.contract.states import Assurance, Channel, Kind, Priority, Status
 from hitl_mcp.errors import Conflict, NotAllowed, NotFound
 from tests.service.stage import Stage, details_of, stage
-from tests.world import SimulatedClock
+from tests.world import SimulatedClock, settings_for
 
 pytestmark = pytest.mark.anyio
 
@@ -303,6 +304,13 @@ async def test_what_does_not_exist_is_not_found(folder: Path) -> None:
             await on.reviewer.answer(NOBODY, "approve")
         with pytest.raises(NotFound, match="Request not found"):
             await on.reviewer.do(routes.REQUEST_CLAIM, NOBODY)
+
+
+async def test_an_error_leaves_the_clients_block_as_itself(folder: Path) -> None:
+    async with stage(folder):
+        with pytest.raises(NotFound, match="Request not found"):
+            async with open_backend(settings_for(folder)) as client:
+                await client.get_request(NOBODY)
 
 
 async def test_an_agents_key_cannot_answer_claim_or_list_for_reviewers(folder: Path) -> None:

@@ -16,6 +16,7 @@ from hitl_mcp.contract.local import SECRET_FILE, SERVICE_LOCK, STATE_FILE, Servi
 from hitl_mcp.errors import NotConfigured
 
 SECRET_BYTES = 32
+LOCK_SECONDS = 0.5
 _NETWORK_TYPES = (
     "nfs",
     "cifs",
@@ -121,7 +122,8 @@ def take_lock(folder: DataFolder) -> FileLock:
 
     Raises: NotConfigured when another service holds it, or where the file system does not keep locks (H20).
     """
-    lock = FileLock(folder.path / SERVICE_LOCK, timeout=0)
+    # a moment's patience: whoever ended the former service holds the lock for an instant to see that it is gone
+    lock = FileLock(folder.path / SERVICE_LOCK, timeout=LOCK_SECONDS)
     try:
         lock.acquire()
     except Timeout:
