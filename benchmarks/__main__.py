@@ -1,0 +1,26 @@
+"""`python -m benchmarks [--quick]`: all of them, one after the other."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sqlite3
+from importlib.metadata import version
+
+from benchmarks import cold_start, creates, decision_latency, parts, waiting
+
+
+def main() -> None:
+    """Say on what, then measure."""
+    quick = parts.is_quick(__doc__)
+    packages = ", ".join(f"{name} {version(name)}" for name in ("mcp", "fastapi", "uvicorn", "SQLAlchemy"))
+    print(
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
+        f"SQLite {sqlite3.sqlite_version}, {packages}"
+    )
+    for benchmark in (cold_start, decision_latency, creates, waiting):
+        benchmark.run(quick=quick)
+
+
+if __name__ == "__main__":
+    main()

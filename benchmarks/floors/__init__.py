@@ -1,0 +1,1 @@
+"""Minimal programs: each does one thing with the same libraries, and nothing else."""
