@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio
+import anyio.to_thread
 import click
 
 from hitl_mcp import __version__
@@ -16,7 +17,7 @@ from hitl_mcp.contract import routes
 from hitl_mcp.contract.ids import is_id
 from hitl_mcp.contract.local import ServiceStatus
 from hitl_mcp.errors import HITLError
-from hitl_mcp.settings import check_backend, read_settings, windows_appdata
+from hitl_mcp.settings import can_show_a_browser, check_backend, read_settings, windows_appdata
 
 T = TypeVar("T")
 
@@ -87,6 +88,18 @@ async def _status() -> ServiceStatus | None:
 
 
 @main.command()
+def start() -> None:
+    """Start the local service if none runs, for instance at login. Agents and the inbox do so by themselves."""
+    from hitl_mcp.launcher import LocalService
+
+    async def work() -> None:
+        found = await LocalService(read_settings()).found_or_started()
+        click.echo(f"The local service runs (process {found.state.pid}). Open the inbox with `hitl-mcp inbox`.")
+
+    _run(work())
+
+
+@main.command()
 def stop() -> None:
     """End the local service. Open requests stay; they go on when it is started again."""
     click.echo(_run(_stop()))
@@ -134,12 +147,15 @@ async def _inbox(printed: bool, request_id: str | None) -> str:
             f"Over SSH, forward the port first: ssh -L {found.state.port}:127.0.0.1:{found.state.port} HOST"
         )
     opened = (await ask(console, "POST", routes.OPEN_INBOX, {"request_id": request_id}))["opened"]
+    if not opened and can_show_a_browser():  # the service may have been started where there was no desktop
+        from hitl_mcp.service.notify.browser import show
+
+        made = await ask(console, "POST", routes.SIGN_INS, {})
+        origin = made["address"].removesuffix("/sign-in")
+        opened = await anyio.to_thread.run_sync(show, found.folder / "open", origin, made["code"], request_id)
     if opened:
         return "The inbox opens in your browser."
-    raise HITLError(
-        "No browser could be opened from here, or one was opened a moment ago. On a machine without a browser use "
-        "`hitl-mcp inbox --print`."
-    )
+    raise HITLError("No browser could be opened from here. On a machine without one use `hitl-mcp inbox --print`.")
 
 
 @main.command()

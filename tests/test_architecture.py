@@ -31,7 +31,18 @@ LAW: dict[str, tuple[str, ...]] = {
     "reviewing": ("errors", "contract", "sdk", "launcher", "terminal"),
     "clients": ("errors",),
     "demo": ("errors", "contract", "sdk", "launcher", "settings"),
-    "cli": ("errors", "contract", "settings", "launcher", "reviewing", "terminal", "clients", "demo", ""),
+    "cli": (
+        "errors",
+        "contract",
+        "settings",
+        "launcher",
+        "reviewing",
+        "terminal",
+        "clients",
+        "demo",
+        "service.notify.browser",
+        "",
+    ),
     "__main__": ("stdio", "background", "cli"),
 }
 # Third parties keep to their ring.

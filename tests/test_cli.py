@@ -150,6 +150,22 @@ def test_a_new_question_opens_the_browser_unless_that_is_turned_off(folder: Path
     assert record.read_text().count("file://") == 1
 
 
+def test_inbox_uses_this_terminals_browser_where_the_service_has_none(folder: Path, tmp_path: Path) -> None:
+    started = run(folder, "start")
+    assert started.returncode == 0 and "runs" in started.stdout
+    assert run(folder, "inbox").returncode == 2, "no desktop here, and none where the service was started"
+    record = tmp_path / "opened"
+    script = tmp_path / "browser"
+    script.write_text(f'#!/bin/sh\necho "$@" >> {record}\n')
+    script.chmod(0o755)
+    opened = run(folder, "inbox", BROWSER=f"{script} %s")
+    assert opened.returncode == 0, opened.stderr
+    deadline = time.monotonic() + WAIT
+    while not record.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert record.read_text().count("file://") == 1
+
+
 def test_status_and_stop_say_what_is_so(folder: Path) -> None:
     nothing = run(folder, "status")
     assert nothing.returncode == 1 and "No local service is running" in nothing.stdout

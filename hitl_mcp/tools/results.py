@@ -62,8 +62,8 @@ def review_result(
         sentences.append("The same question was already asked, so this is that request: one decision, not two.")
     if outcome is Outcome.PENDING:
         sentences.append(
-            f"A person answers in the inbox at {inbox}. Next: call check_request with request_id {request.id} "
-            "and wait_seconds 45. Do not act before it is decided."
+            f"A person answers in the inbox at {inbox} (or the command hitl-mcp inbox). Next: call check_request with "
+            f"request_id {request.id} and wait_seconds 45. Do not act before it is decided."
         )
     result = ReviewResult(
         outcome=outcome,

@@ -308,15 +308,13 @@ async def decision_is_below_the_words(visit: Visit, request: ReviewRequest) -> N
     await visit.page.set_viewport_size({"width": 1280, "height": 800})
 
 
-NAMES = [
-    "<img src=x onerror='window.ran=1'>",
-    "Claude Code</dd><dt>Loop</dt><dd>Payroll",
-    "You · approved",
-    "Клод 1.0 \u202e–",
-]
+NAMES = {
+    "our own words": "You</dd><dt>Loop</dt><dd>Payroll<img src=x onerror='window.ran=1'>",
+    "not ASCII": "Клод 1.0 \u202e–",
+}
 
 
-@pytest.mark.parametrize("name", NAMES, ids=["markup", "our own words", "a person's", "not ASCII"])
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
 async def test_a_client_is_shown_under_the_name_it_gives_and_as_no_more(
     folder: Path, chrome: Browser, name: str
 ) -> None:

@@ -57,25 +57,37 @@ class BrowserOpener:
             return False
         self._last = now
         code = await self._store.write(lambda tx: people.new_sign_in(tx, self._user_id))
-        target = f"/requests/{request_id}" if request_id and is_id(request_id) else "/"
-        page = _PAGE.format(origin=escape(self._origin), code=escape(code), next=escape(target))
-        return await anyio.to_thread.run_sync(self._show, page)
+        return await anyio.to_thread.run_sync(show, self._folder, self._origin, code, request_id)
 
-    def _show(self, page: str) -> bool:
-        self._folder.mkdir(mode=0o700, exist_ok=True)
-        self.clean(FILE_SECONDS)
-        path = self._folder / f"{secrets.token_hex(8)}.html"
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(page)
-        try:
-            return webbrowser.open(path.as_uri())
-        except (webbrowser.Error, OSError) as error:
-            log.warning("The browser could not be opened: %s", error)
-            return False
+    def clean(self) -> None:
+        """Remove every page."""
+        remove_pages(self._folder, 0.0)
 
-    def clean(self, older_than_seconds: float = 0.0) -> None:
-        """Remove pages whose code is dead."""
-        for path in self._folder.glob("*.html"):
-            if time.time() - path.stat().st_mtime >= older_than_seconds:
-                path.unlink(missing_ok=True)
+
+def show(folder: Path, origin: str, code: str, request_id: str | None) -> bool:
+    """Have this process's browser open the inbox, signed in by `code`; False when there is none.
+
+    Args:
+        folder: a private folder for the page that posts the code.
+        origin: the inbox's origin.
+        request_id: what to show first.
+    """
+    target = f"/requests/{request_id}" if request_id and is_id(request_id) else "/"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    remove_pages(folder, FILE_SECONDS)
+    path = folder / f"{secrets.token_hex(8)}.html"
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(_PAGE.format(origin=escape(origin), code=escape(code), next=escape(target)))
+    try:
+        return webbrowser.open(path.as_uri())
+    except (webbrowser.Error, OSError) as error:
+        log.warning("The browser could not be opened: %s", error)
+        return False
+
+
+def remove_pages(folder: Path, older_than_seconds: float) -> None:
+    """Remove pages whose code is dead."""
+    for path in folder.glob("*.html"):
+        if time.time() - path.stat().st_mtime >= older_than_seconds:
+            path.unlink(missing_ok=True)
