@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import sys
 import tempfile
 from html.parser import HTMLParser
@@ -33,6 +34,7 @@ ACTION = {
     "priority": "high",
 }
 WAIT_SECONDS = 600
+CODE_SECONDS = 55
 COMMENT = "The backup is there; go ahead."
 
 
@@ -40,13 +42,27 @@ async def run_demo(*, auto: bool) -> int:
     """Run the demo; the exit code. Whatever happens, its service and folder are removed."""
     with tempfile.TemporaryDirectory(prefix="hitl-mcp-demo-", ignore_cleanup_errors=True) as folder:
         try:
-            return await _demo(Path(folder), auto=auto)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(_end_on_signal, tasks.cancel_scope)
+                code = await _demo(Path(folder), auto=auto)
+                tasks.cancel_scope.cancel()
+                return code
+            return 130
         finally:
             with anyio.CancelScope(shield=True):
                 found = await find(Path(folder))
                 if found is not None:
                     await end(found)
                 click.echo("The demo's service has ended and its data is removed.")
+
+
+async def _end_on_signal(scope: anyio.CancelScope) -> None:
+    """A closed terminal or a `kill` ends the demo in order, as Ctrl+C does."""
+    if sys.platform == "win32":
+        return
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGHUP) as signals:
+        async for _ in signals:
+            scope.cancel()
 
 
 async def _demo(folder: Path, *, auto: bool) -> int:
@@ -94,10 +110,16 @@ async def _service(folder: Path) -> Found:
 
 
 async def _show_the_way(folder: Path) -> None:
+    """Print the way in, with a fresh code as long as no page of the inbox is open."""
     found = await _service(folder)
-    made = await ask(found.console(), "POST", routes.SIGN_INS, {"typed": True})
     click.echo("3. Your turn: the inbox opens in your browser. If it does not:")
-    click.echo(f"   open {made['address']} and type the code {made['code']} within {made['expires_in']} seconds.")
+    while True:
+        if not (await ask(found.console(), "GET", routes.STATUS))["pages"]:
+            made = await ask(found.console(), "POST", routes.SIGN_INS, {"typed": True})
+            click.echo(
+                f"   open {made['address']} and type the code {made['code']} within {made['expires_in']} seconds."
+            )
+        await anyio.sleep(CODE_SECONDS)
 
 
 class _Form(HTMLParser):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 import anyio
 import pytest
 
+from tests.conftest import services_of
 from tests.tools.test_asking import told
 from tests.world import WAIT, environment, running_service, stdio_client
 
@@ -268,3 +270,25 @@ def test_the_services_folder_is_private(folder: Path) -> None:
     anyio.run(look)
     assert folder.stat().st_mode & 0o777 == 0o700
     assert (folder / "secret").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_demo_that_is_ended_early_leaves_nothing(folder: Path, tmp_path: Path, how: signal.Signals) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hitl_mcp", "demo"], env=environment(folder, TMPDIR=str(tmp_path)),
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, bufsize=1,
+    )  # fmt: skip
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "Your turn" in line:
+            break
+    left = list(tmp_path.glob("hitl-mcp-demo-*"))
+    assert len(left) == 1
+    process.send_signal(how)
+    said, _ = process.communicate(timeout=WAIT)
+    assert "its data is removed" in said
+    assert not left[0].exists()
+    deadline = time.monotonic() + WAIT
+    while services_of(left[0]) and time.monotonic() < deadline:
+        time.sleep(0.02)  # it has let go of everything and is on its way out
+    assert not services_of(left[0])
