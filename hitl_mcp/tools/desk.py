@@ -90,14 +90,18 @@ class Desk:
         self, ctx: Context[Any], tool: str, loop: str | None, new: NewRequest, seconds: float
     ) -> CallToolResult:
         """Create the request, hold the call, and return where it stands."""
+        created = await self._create(ctx, tool, loop, new)
+        del new  # a call may wait for an hour with a thousand others
+        request = await self.hold(ctx, created.request, seconds)
+        return await self.result(ctx.request_id, request, created)
+
+    async def _create(self, ctx: Context[Any], tool: str, loop: str | None, new: NewRequest) -> Created:
         self.introduce(ctx)
         chosen = await self.loop_for(loop)
         await self._deliveries.settle()
         # H3: over stdio the same question of one process is one request, while that process lives
         once = digest([self._process, tool, chosen.id, new.model_dump(mode="json")])
-        created = await self.client.create_request(chosen.id, new, once_key=once)
-        request = await self.hold(ctx, created.request, seconds)
-        return await self.result(ctx.request_id, request, created)
+        return await self.client.create_request(chosen.id, new, once_key=once)
 
     async def result(
         self, call_id: RequestId | None, request: ReviewRequest, created: Created | None = None
@@ -123,10 +127,12 @@ class Desk:
             return request
         start = time.monotonic()
         told, told_at = "", start
+        meta = ctx.request_context.meta
+        beat = BEAT_SECONDS if meta and meta.get("progress_token") is not None else seconds  # nobody listens otherwise
         with self.client.watching(request) as watch:
             while watch.request.status.is_open and (left := seconds - (time.monotonic() - start)) > 0:
                 try:
-                    await watch.changed(min(BEAT_SECONDS, left))
+                    await watch.changed(min(beat, left))
                 except HITLError as error:
                     raise ToolError(
                         f"Waiting ended by a fault: {error} Request {request.id} is kept and is NOT approved. Call "

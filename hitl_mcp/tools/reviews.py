@@ -60,14 +60,14 @@ def register(server: HITLServer, default_wait: float) -> None:
             if "details" in facts:
                 raise ToolError("context.details: give the details either as details or in context, not both.")
             facts["details"] = details
-        new = _request(
-            kind=Kind.APPROVAL,
-            request_text=text,
-            context=facts or None,
-            priority=priority,
-            **_deadline(timeout_seconds),
-        )
-        return await ctx.request_context.lifespan_context.ask(ctx, "request_human_approval", loop, new, wait_seconds)
+        return await ctx.request_context.lifespan_context.ask(
+            ctx, "request_human_approval", loop,
+            _request(
+                kind=Kind.APPROVAL, request_text=text, context=facts or None, priority=priority,
+                **_deadline(timeout_seconds),
+            ),
+            wait_seconds,
+        )  # fmt: skip
 
     @server.tool(
         title="Ask a person",
@@ -95,11 +95,14 @@ def register(server: HITLServer, default_wait: float) -> None:
                 check_answer(typed, default_response, "default_response")
         except AnswerRejected as fault:
             raise ToolError(f"{fault.field}: {fault.reason}. Correct it and call ask_human again.") from None
-        new = _request(
-            kind=Kind.QUESTION, request_text=question, response_type=response_type, response_config=config,
-            default_response=default_response, context=context, priority=priority, **_deadline(timeout_seconds),
+        return await ctx.request_context.lifespan_context.ask(
+            ctx, "ask_human", loop,
+            _request(
+                kind=Kind.QUESTION, request_text=question, response_type=response_type, response_config=config,
+                default_response=default_response, context=context, priority=priority, **_deadline(timeout_seconds),
+            ),
+            wait_seconds,
         )  # fmt: skip
-        return await ctx.request_context.lifespan_context.ask(ctx, "ask_human", loop, new, wait_seconds)
 
     del request_human_approval, ask_human  # registered by their decorators
 
