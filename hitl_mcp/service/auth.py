@@ -21,8 +21,8 @@ from hitl_mcp.service.context import Services
 MAX_CLIENT_NAME = 100
 
 
-def services_of(request: Request) -> Services:
-    """The parts of the running service."""
+async def services_of(request: Request) -> Services:
+    """The parts of the running service. Async, because FastAPI sends a plain function to a thread and back."""
     services: Services = request.app.state.services
     return services
 
@@ -44,7 +44,7 @@ def _same(given: str, known: str) -> bool:
 
 
 async def _agent(request: Request) -> Agent:
-    services, key = services_of(request), _bearer(request)
+    services, key = await services_of(request), _bearer(request)
     if not _same(key, services.keys.agent):
         if _same(key, services.keys.console):
             raise NotAllowed("The console's key cannot ask questions")
@@ -55,7 +55,7 @@ async def _agent(request: Request) -> Agent:
 
 
 async def _reviewer(request: Request) -> Person:
-    services, token = services_of(request), _bearer(request)
+    services, token = await services_of(request), _bearer(request)
     if _same(token, services.keys.agent):
         raise NotAllowed("An API key cannot answer. A person answers in the inbox or with `hitl-mcp respond`")
     person = await services.store.read(lambda tx: people.person_of(tx, token))
@@ -65,7 +65,7 @@ async def _reviewer(request: Request) -> Person:
 
 
 async def _console(request: Request) -> Console:
-    services, key = services_of(request), _bearer(request)
+    services, key = await services_of(request), _bearer(request)
     if _same(key, services.keys.agent):
         raise NotAllowed("An API key cannot do this")
     if not _same(key, services.keys.console):

@@ -10,7 +10,7 @@ from hitl_mcp.contract.ids import new_id
 from hitl_mcp.contract.models import Loop
 from hitl_mcp.errors import BadRequest, NotFound
 from hitl_mcp.service.clock import moment
-from hitl_mcp.service.rows import OPEN_STATES, columns
+from hitl_mcp.service.rows import IS_OPEN, columns
 from hitl_mcp.service.store.base import Tx
 from hitl_mcp.service.store.tables import loops, members, requests
 
@@ -19,7 +19,7 @@ _pending = (
     select(func.count())
     .where(
         requests.c.loop_id == loops.c.id,
-        requests.c.status.in_(OPEN_STATES),
+        IS_OPEN,
         requests.c.timeout_at > bindparam("now"),
     )
     .scalar_subquery()

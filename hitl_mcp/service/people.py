@@ -7,7 +7,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select
 
 from hitl_mcp.contract.ids import new_id
 from hitl_mcp.contract.states import Channel
@@ -106,14 +106,16 @@ def forget_code(tx: Tx) -> None:
     tx.connection.execute(delete(sign_ins))
 
 
+_person = (
+    select(users.c.id, users.c.name, sessions.c.channel)
+    .join_from(sessions, users, sessions.c.user_id == users.c.id)
+    .where(sessions.c.token_hash == bindparam("token_hash"), sessions.c.expires_at > bindparam("now"))
+)
+
+
 def person_of(tx: Tx, token: str) -> Person | None:
     """Who holds this session, if it lives."""
-    query = (
-        select(users.c.id, users.c.name, sessions.c.channel)
-        .join_from(sessions, users, sessions.c.user_id == users.c.id)
-        .where(sessions.c.token_hash == _hash(token), sessions.c.expires_at > tx.now)
-    )
-    row = tx.connection.execute(query).first()
+    row = tx.connection.execute(_person, {"token_hash": _hash(token), "now": tx.now}).first()
     return None if row is None else Person(row.id, row.name, Channel(row.channel))
 
 

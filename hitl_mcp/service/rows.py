@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, bindparam, case, func, or_, select
+from sqlalchemy import Row, Select, and_, bindparam, case, func, literal_column, or_, select
 
 from hitl_mcp.contract.models import RequestFilter, Reviewer, ReviewRequest
 from hitl_mcp.contract.outcome import decision_of
@@ -17,6 +17,8 @@ from hitl_mcp.service.store.base import Tx
 from hitl_mcp.service.store.tables import events, requests, users
 
 OPEN_STATES = sorted(OPEN)
+IS_OPEN = requests.c.status.in_([literal_column(f"'{state.value}'") for state in OPEN_STATES])
+"""The condition for open, in literals: a list of parameters is expanded anew at every execution."""
 
 _claimers = users.alias("claimers")
 _answerers = users.alias("answerers")
@@ -124,7 +126,7 @@ def _has_status(status: Status, now: int) -> Any:
         case Status.CLAIMED:
             return and_(live, state == "claimed", claim_lives)
         case Status.TIMEOUT:
-            return or_(state == "timeout", and_(state.in_(OPEN_STATES), ~live))
+            return or_(state == "timeout", and_(IS_OPEN, ~live))
         case _:
             return state == status.value
 
@@ -145,7 +147,7 @@ def listed(tx: Tx, wanted: RequestFilter, agent: Agent | None = None) -> tuple[l
     return [view(columns(row), tx.now) for row in tx.connection.execute(page)], total.scalar_one()
 
 
-_is_open = and_(requests.c.status.in_(OPEN_STATES), requests.c.timeout_at > bindparam("now"))
+_is_open = and_(IS_OPEN, requests.c.timeout_at > bindparam("now"))
 _open_count = select(func.count()).select_from(requests).where(_is_open)
 _some_open = select(func.count()).select_from(select(requests.c.id).where(_is_open).limit(bindparam("most")).subquery())
 _open_first = _view.where(_is_open).order_by(_PRIORITY_RANK, requests.c.timeout_at, requests.c.id)

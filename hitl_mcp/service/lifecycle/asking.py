@@ -24,7 +24,7 @@ _insert = insert(requests)
 _EMPTY: rows.Columns = dict.fromkeys(column.name for column in requests.c)
 _open = (
     requests.c.id == bindparam("request_id"),
-    requests.c.status.in_(rows.OPEN_STATES),
+    rows.IS_OPEN,
     requests.c.timeout_at > bindparam("now"),
 )
 _cancel = (
@@ -41,7 +41,7 @@ _deliver = (
     .where(
         requests.c.id == bindparam("request_id"),
         requests.c.first_delivered_at.is_(None),
-        requests.c.status.not_in(rows.OPEN_STATES),
+        ~rows.IS_OPEN,
     )
     .values(first_delivered_at=bindparam("now"), seq=requests.c.seq + 1)
     .returning(requests.c.seq)
@@ -160,7 +160,7 @@ def change(tx: Tx, agent: Agent, request_id: str, wanted: RequestChange) -> Revi
         .where(
             requests.c.id == request_id,
             requests.c.revision == before.revision,
-            requests.c.status.in_(rows.OPEN_STATES),
+            rows.IS_OPEN,
         )
         .values(
             **fields, revision=requests.c.revision + 1, seq=requests.c.seq + 1, status="pending", updated_at=tx.now,

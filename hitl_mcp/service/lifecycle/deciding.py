@@ -25,7 +25,7 @@ EXPIRE_BATCH = 100
 
 _live = (
     requests.c.id == bindparam("request_id"),
-    requests.c.status.in_(rows.OPEN_STATES),
+    rows.IS_OPEN,
     requests.c.timeout_at > bindparam("now"),  # equal goes to the timeout (H22)
 )
 _free_for_me = or_(
@@ -62,27 +62,18 @@ _release = (
     .values(status="pending", **_unclaimed, **_step)
     .returning(requests.c.seq)
 )
-_due = (
-    select(requests.c.id)
-    .where(requests.c.status.in_(rows.OPEN_STATES), requests.c.timeout_at <= bindparam("now"))
-    .limit(EXPIRE_BATCH)
-)
+_due = select(requests.c.id).where(rows.IS_OPEN, requests.c.timeout_at <= bindparam("now")).limit(EXPIRE_BATCH)
 _expire = (
     update(requests)
     .where(
         requests.c.id == bindparam("request_id"),
-        requests.c.status.in_(rows.OPEN_STATES),
+        rows.IS_OPEN,
         requests.c.timeout_at <= bindparam("now"),
     )
     .values(status="timeout", **_unclaimed, **_step)
     .returning(requests.c.seq)
 )  # fmt: skip
-_nearest = (
-    select(requests.c.timeout_at)
-    .where(requests.c.status.in_(rows.OPEN_STATES))
-    .order_by(requests.c.timeout_at)
-    .limit(1)
-)
+_nearest = select(requests.c.timeout_at).where(rows.IS_OPEN).order_by(requests.c.timeout_at).limit(1)
 
 
 def decide(tx: Tx, person: Person, request_id: str, answer: NewAnswer) -> ReviewRequest:

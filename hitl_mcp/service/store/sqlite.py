@@ -153,6 +153,9 @@ class SQLiteStore:
 
     def _settle(self, jobs: list[Job]) -> None:
         notices = [notice for job in jobs for notice in job.notices]
+        if notices:  # first, because somebody waits for them; who wrote knows already
+            for listener in self._listeners:
+                listener(notices)
         for job in jobs:
             if job.future.done():  # its caller was cancelled
                 continue
@@ -160,9 +163,6 @@ class SQLiteStore:
                 job.future.set_result(job.result)
             else:
                 job.future.set_exception(job.error)
-        if notices:
-            for listener in self._listeners:
-                listener(notices)
 
 
 def copy_database(engine: Engine, target: Path) -> None:
