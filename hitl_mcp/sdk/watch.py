@@ -71,10 +71,12 @@ class Watch:
             self.request = self._closed
             return True
         try:
-            self.request = await self._source.get_request(self.request.id)
+            fresh = await self._source.get_request(self.request.id)
         except BaseException:
             self.news.set()  # not looked yet
             raise
+        if fresh != self.request:  # else the waiter and its caller go on sharing one copy
+            self.request = fresh
         return True
 
 
