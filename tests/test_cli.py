@@ -76,6 +76,22 @@ def status_of(folder: Path, request_id: str) -> dict[str, object]:
     return anyio.run(check)
 
 
+def recording_browser(folder: Path, then: str = "") -> tuple[Path, Path]:
+    """A BROWSER command that notes what it is asked to open; the note and the command."""
+    record, script = folder / "opened", folder / "browser"
+    script.write_text(f'#!/bin/sh\n{then}\necho "$@" >> {record}\n')
+    script.chmod(0o755)
+    return record, script
+
+
+def opened_by(record: Path) -> str:
+    """What the browser was asked to open, once it was."""
+    deadline = time.monotonic() + WAIT
+    while not record.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return record.read_text().strip()
+
+
 def test_a_request_is_listed_shown_whole_and_answered_at_the_terminal(folder: Path) -> None:
     request_id = asked(folder, "Delete \x1b[31mthe\u202e logs", details="rm -rf /var/log/app")
     listed = run(folder, "pending")
@@ -116,16 +132,10 @@ def test_printing_the_way_in_gives_an_address_and_a_code(folder: Path) -> None:
 
 
 def test_inbox_opens_the_browser_with_a_page_and_no_token_in_an_argument(folder: Path, tmp_path: Path) -> None:
-    record = tmp_path / "opened"
-    script = tmp_path / "browser"
-    script.write_text(f'#!/bin/sh\necho "$@" >> {record}\ncp "${{1#file://}}" {tmp_path}/page.html\n')
-    script.chmod(0o755)
+    record, script = recording_browser(tmp_path, 'cp "${1#file://}" "$(dirname "$0")/page.html"')
     opened = run(folder, "inbox", BROWSER=f"{script} %s")
     assert opened.returncode == 0, opened.stderr
-    deadline = time.monotonic() + WAIT
-    while not record.exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    argument = record.read_text().strip()
+    argument = opened_by(record)
     assert argument.startswith("file://") and argument.endswith(".html")
     page = (tmp_path / "page.html").read_text()
     assert 'method="post"' in page and 'name="code"' in page
@@ -136,10 +146,7 @@ def test_inbox_opens_the_browser_with_a_page_and_no_token_in_an_argument(folder:
 
 
 def test_a_new_question_opens_the_browser_unless_that_is_turned_off(folder: Path, tmp_path: Path) -> None:
-    record = tmp_path / "opened"
-    script = tmp_path / "browser"
-    script.write_text(f'#!/bin/sh\necho "$@" >> {record}\n')
-    script.chmod(0o755)
+    record, script = recording_browser(tmp_path)
 
     async def ask() -> None:
         async with stdio_client(folder, BROWSER=f"{script} %s", HITL_OPEN_BROWSER="true") as client:
@@ -156,16 +163,10 @@ def test_inbox_uses_this_terminals_browser_where_the_service_has_none(folder: Pa
     started = run(folder, "start")
     assert started.returncode == 0 and "runs" in started.stdout
     assert run(folder, "inbox").returncode == 2, "no desktop here, and none where the service was started"
-    record = tmp_path / "opened"
-    script = tmp_path / "browser"
-    script.write_text(f'#!/bin/sh\necho "$@" >> {record}\n')
-    script.chmod(0o755)
+    record, script = recording_browser(tmp_path)
     opened = run(folder, "inbox", BROWSER=f"{script} %s")
     assert opened.returncode == 0, opened.stderr
-    deadline = time.monotonic() + WAIT
-    while not record.exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert record.read_text().count("file://") == 1
+    assert opened_by(record).count("file://") == 1
 
 
 def test_status_and_stop_say_what_is_so(folder: Path) -> None:

@@ -128,10 +128,6 @@ class SQLiteStore:
         except DBAPIError as error:
             raise storage_fault(error) from error
 
-    def backup(self, target: Path) -> None:
-        """Write a consistent copy to `target` while the service runs."""
-        copy_database(self._read_engine, target)
-
     def close(self, timeout: float = 0.5) -> None:
         """Finish what is queued for at most `timeout` seconds, then let go of the file."""
         self._writer.close(timeout)
@@ -163,19 +159,6 @@ class SQLiteStore:
                 job.future.set_result(job.result)
             else:
                 job.future.set_exception(job.error)
-
-
-def copy_database(engine: Engine, target: Path) -> None:
-    """SQLite's own online backup into `target`."""
-    with engine.connect() as source:
-        raw = source.connection.driver_connection
-        if not isinstance(raw, sqlite3.Connection):
-            raise TypeError("not a SQLite connection")
-        copy = sqlite3.connect(target)
-        try:
-            raw.backup(copy)
-        finally:
-            copy.close()
 
 
 def _unusable(path: Path, error: BaseException) -> str:
