@@ -186,15 +186,6 @@ async def test_what_was_committed_is_there_in_the_next_life(tmp_path: Path) -> N
         store.close(WAIT)
 
 
-async def test_a_backup_made_while_writing_is_whole(store: SQLiteStore, tmp_path: Path) -> None:
-    await store.write(put("kept"))
-    async with writer_held(store):
-        await anyio.to_thread.run_sync(store.backup, tmp_path / "copy.db")
-    copy = SQLiteStore(tmp_path / "copy.db", SimulatedClock(), tmp_path / "backups")
-    assert await has(copy, "kept")
-    copy.close(WAIT)
-
-
 async def test_a_damaged_file_is_refused_with_words_and_left_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "hitl.db"
     store = SQLiteStore(path, SimulatedClock(), tmp_path / "backups")
