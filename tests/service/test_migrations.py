@@ -99,7 +99,7 @@ async def test_a_newer_schema_is_refused_with_words_and_not_one_byte_changes(tmp
     assert version_in(path) == "9999"
 
 
-NEXT = "0002"
+NEXT = f"{int(SCHEMA_HEAD) + 1:04}"
 SCRIPT = f'''
 import sqlalchemy as sa
 from alembic import op

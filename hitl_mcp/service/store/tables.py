@@ -12,6 +12,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -19,7 +20,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_HEAD = "0001"
+SCHEMA_HEAD = "0002"
 """The newest migration; a test compares it with the migration folder."""
 
 metadata = MetaData(
@@ -44,7 +45,9 @@ users = Table(
     Column("name", String(200), nullable=False),
     Column("email", String(320)),
     Column("created_at", BigInteger, nullable=False),
+    Index("uq_users_email", "email", unique=True),
 )
+"""People. An address is kept in lower case and belongs to one person."""
 
 api_keys = Table(
     "api_keys",
@@ -53,7 +56,14 @@ api_keys = Table(
     Column("user_id", _ID, ForeignKey("users.id"), nullable=False),
     Column("name", String(200), nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("key_hash", String(64)),
+    Column("hint", String(20)),
+    Column("scopes", Text),
+    Column("loop_ids", Text),
+    Column("revoked_at", BigInteger),
+    Index("uq_api_keys_key_hash", "key_hash", unique=True),
 )
+"""Keys of agents and integrations. The data folder's own key has no hash: it is derived anew for each run."""
 
 loops = Table(
     "loops",
@@ -65,6 +75,7 @@ loops = Table(
     Column("creator_id", _ID, ForeignKey("users.id"), nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
+    Column("archived_at", BigInteger),
 )
 
 members = Table(
@@ -74,7 +85,23 @@ members = Table(
     Column("user_id", _ID, ForeignKey("users.id"), primary_key=True),
     Column("status", String(20), nullable=False),
     Column("joined_at", BigInteger),
+    Column("invited_at", BigInteger),
+    Column("invited_by", String(80)),
+    Column("invite_code", String(20)),
 )
+"""Who answers for which loop. `pending` until a person of the loop confirms (H10)."""
+
+invites = Table(
+    "invites",
+    metadata,
+    Column("code", String(20), primary_key=True),
+    Column("loop_id", _ID, ForeignKey("loops.id"), nullable=False),
+    Column("issuer_id", _ID, ForeignKey("users.id"), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Index("ix_invites_loop_id", "loop_id"),
+)
+"""Codes that let a newcomer ask to join a loop."""
 
 requests = Table(
     "requests",
@@ -114,6 +141,10 @@ requests = Table(
     Column("response_assurance", String(40)),
     Column("decided_revision", Integer),
     Column("first_delivered_at", BigInteger),
+    Column("callback_url", String(2000)),
+    Column("tags", Text),
+    Column("media", Text),
+    Column("dialect", String(20)),
     Index("ix_requests_status_timeout_at", "status", "timeout_at"),
     Index("ix_requests_loop_id_status", "loop_id", "status"),
     Index("ix_requests_api_key_id_created_at", "api_key_id", "created_at"),
@@ -163,3 +194,38 @@ sessions = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
 )
+
+media = Table(
+    "media",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("content_type", String(40), nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+"""Images as they were when the question was asked (H5)."""
+
+request_media = Table(
+    "request_media",
+    metadata,
+    Column("request_id", _ID, ForeignKey("requests.id"), primary_key=True),
+    Column("digest", String(64), ForeignKey("media.digest"), primary_key=True),
+)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("request_id", _ID, ForeignKey("requests.id"), primary_key=True),
+    Column("id", _ID, nullable=False),
+    Column("data", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+rate_usage = Table(
+    "rate_usage",
+    metadata,
+    Column("api_key_id", _ID, ForeignKey("api_keys.id"), primary_key=True),
+    Column("hour", BigInteger, primary_key=True),
+    Column("used", Integer, nullable=False),
+)
+"""Calls of a key within an hour, where the operator set a limit."""
