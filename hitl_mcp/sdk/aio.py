@@ -26,6 +26,8 @@ T = TypeVar("T")
 ATTEMPTS = 4
 STREAM_SILENCE_SECONDS = 40.0
 """The service pings every 15 s; a stream that is silent for longer is dead."""
+AT_ONCE = 16
+"""Calls under way; the others queue here. The pool looks at its whole queue each time a call begins or ends."""
 _RETRY = {429, 502, 503, 504}
 
 
@@ -42,6 +44,7 @@ class AsyncHITLClient:
         self._endpoint: Endpoint | None = None
         self._watcher = Watcher(self)
         self._stack = AsyncExitStack()
+        self._turns = anyio.Semaphore(AT_ONCE)
         self.client_name: str | None = None
 
     async def __aenter__(self) -> Self:
@@ -70,13 +73,19 @@ class AsyncHITLClient:
         """Every loop the key may ask in."""
         return await self._send(calls.list_loops())
 
-    async def create_request(self, loop_id: str, new: NewRequest, *, once_key: str | None = None) -> Created:
+    async def create_request(
+        self, loop_id: str, new: NewRequest, *, once_key: str | None = None, client_name: str | None = None
+    ) -> Created:
         """Ask a person.
 
         Args:
             once_key: the same key and question find the same request while it is open (D12).
+            client_name: who asks, where several ask through this client; by default the client's own `client_name`.
         """
-        return await self._send(calls.create_request(loop_id, new, once_key))
+        call = calls.create_request(loop_id, new, once_key)
+        if client_name:
+            call.headers[CLIENT_NAME] = _header(client_name)
+        return await self._send(call)
 
     async def get_request(self, request_id: str) -> ReviewRequest:
         """One request as it stands."""
@@ -180,14 +189,19 @@ class AsyncHITLClient:
     async def _attempt(self, endpoint: Endpoint, call: Call[T]) -> T:
         headers = dict(call.headers)
         if self.client_name:
-            headers[CLIENT_NAME] = quote(self.client_name, safe=" ()/")  # headers hold ASCII only
-        response = await http.exchange(
-            self._http, endpoint, call.method, call.path, seconds=http.CALL_SECONDS, query=call.query, body=call.body,
-            headers=headers,
-        )  # fmt: skip
+            headers.setdefault(CLIENT_NAME, _header(self.client_name))
+        async with self._turns:
+            response = await http.exchange(
+                self._http, endpoint, call.method, call.path, seconds=http.CALL_SECONDS, query=call.query,
+                body=call.body, headers=headers,
+            )  # fmt: skip
         return call.read(envelope_data(response.status_code, response.content))
 
     async def _lost(self, endpoint: Endpoint) -> None:
         """Find the backend again, once for all who noticed."""
         if self._endpoint is endpoint:
             self._endpoint = await self._resolver.endpoint(endpoint)
+
+
+def _header(name: str) -> str:
+    return quote(name, safe=" ()/")  # headers hold ASCII only
