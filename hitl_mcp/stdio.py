@@ -12,7 +12,7 @@ import anyio.abc
 from hitl_mcp.errors import NotConfigured
 from hitl_mcp.sdk.aio import AsyncHITLClient
 from hitl_mcp.settings import Settings, read_settings
-from hitl_mcp.tools.server import HITLServer
+from hitl_mcp.tools.stdio import StdioServer
 
 END_SECONDS = 4.0
 BY_HAND = """\
@@ -43,7 +43,7 @@ def main() -> int:
             raise NotConfigured(problem)
         return open_backend(settings, tasks)
 
-    server = HITLServer(
+    server = StdioServer(
         open_client,
         loop=settings.loop if settings else None,
         wait_seconds=settings.wait_seconds if settings else 45,
@@ -52,14 +52,14 @@ def main() -> int:
     return 0
 
 
-async def _serve(server: HITLServer) -> None:
+async def _serve(server: StdioServer) -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_end_on_signal, server)
-        await server.run_stdio_async()
+        await server.run()
         tasks.cancel_scope.cancel()
 
 
-async def _end_on_signal(server: HITLServer) -> None:
+async def _end_on_signal(server: StdioServer) -> None:
     """A normal exit would wait for the thread that reads stdin. A service hosted here is ended in order first (H26)."""
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async for _ in signals:

@@ -1,8 +1,9 @@
 """Which results have reached the agent (H2).
 
 A tool says which request a call is about to answer; when the transport has taken that call's response, the delivery is
-recorded with the backend. Cancelled calls send no response, so they never count. Until a delivery is recorded no new
-question is asked, because an unrecorded one could make an old decision answer it.
+recorded with the backend. Cancelled calls send no response, so they never count. Where the same question may be merged
+(stdio, H3) no new one is asked until every delivery is recorded, because an unrecorded one could make an old decision
+answer it.
 """
 
 from __future__ import annotations
@@ -22,42 +23,26 @@ Record = Callable[[str], Awaitable[None]]
 
 
 class Deliveries:
-    """Follows results to the transport.
+    """One caller's results that were handed over, until that is recorded.
 
     Args:
         record: tells the backend about one delivered request.
+        tasks: records in this task group's background.
     """
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Record, tasks: anyio.abc.TaskGroup) -> None:
         self._record = record
-        self._expected: dict[str, str] = {}
+        self._tasks = tasks
         self._unrecorded: set[str] = set()
         self._lock = anyio.Lock()
-        self._tasks: anyio.abc.TaskGroup | None = None
         self._recording = False
-        self.transport_tells = False
 
-    def start(self, tasks: anyio.abc.TaskGroup) -> None:
-        """Record in this task group's background."""
-        self._tasks = tasks
-
-    async def expect(self, call_id: RequestId | None, request_id: str) -> None:
-        """The call is about to return this request's final result."""
-        if self.transport_tells and call_id is not None:
-            self._expected[str(call_id)] = request_id
-        else:  # a transport that does not tell: in doubt the agent asks twice
-            self._unrecorded.add(request_id)
-            await self.settle()
-
-    # the SDK hands a call's id to tools as text, whatever it was on the wire
-    def sent(self, call_id: RequestId | None) -> None:
-        """The transport has taken the response of this call."""
-        request_id = self._expected.pop(str(call_id), None) if call_id is not None else None
-        if request_id is not None:
-            self._unrecorded.add(request_id)
-            if self._tasks is not None and not self._recording:
-                self._recording = True
-                self._tasks.start_soon(self._record_soon)
+    def delivered(self, request_id: str) -> None:
+        """The agent has this request's result."""
+        self._unrecorded.add(request_id)
+        if not self._recording:
+            self._recording = True
+            self._tasks.start_soon(self._record_soon)
 
     async def settle(self) -> None:
         """Record what is not recorded yet. Raises: what `record` raises; call it again then."""
@@ -89,18 +74,25 @@ class Sink(Protocol):
 
 
 class TellingStream:
-    """A transport's write stream that tells `Deliveries` what it has taken."""
+    """A connection's write stream that sees which responses the transport has taken."""
 
-    def __init__(self, inner: Sink, deliveries: Deliveries) -> None:
+    def __init__(self, inner: Sink) -> None:
         self._inner = inner
-        self._deliveries = deliveries
-        deliveries.transport_tells = True
+        self._expected: dict[str, tuple[Deliveries, str]] = {}
+
+    # the SDK hands a call's id to tools as text, whatever it was on the wire
+    def expect(self, call_id: RequestId | None, deliveries: Deliveries, request_id: str) -> None:
+        """The call is about to return this request's final result."""
+        self._expected[str(call_id)] = deliveries, request_id
 
     async def send(self, item: SessionMessage, /) -> None:
         """Hand the message on; a response that got through counts as delivered."""
         await self._inner.send(item)
         if isinstance(item.message, JSONRPCResponse):
-            self._deliveries.sent(item.message.id)
+            expected = self._expected.pop(str(item.message.id), None)
+            if expected is not None:
+                deliveries, request_id = expected
+                deliveries.delivered(request_id)
 
     async def aclose(self) -> None:
         """Close the inner stream."""

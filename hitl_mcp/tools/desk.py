@@ -2,71 +2,111 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
 from collections.abc import Callable
-from typing import Any
+from types import TracebackType
+from typing import Any, Protocol, Self
 
+import anyio
 import anyio.abc
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp.types import CallToolResult, RequestId
+from mcp.types import CallToolResult
 
 from hitl_mcp.contract.models import Created, Loop, NewRequest, ReviewRequest
 from hitl_mcp.contract.text import digest
 from hitl_mcp.errors import HITLError
 from hitl_mcp.sdk.aio import AsyncHITLClient
+from hitl_mcp.sdk.watch import Watch
 from hitl_mcp.tools.deliveries import Deliveries
 from hitl_mcp.tools.results import review_result
 
 BEAT_SECONDS = 8.0
 """Progress goes out this often: inside the 5 to 10 s that keeps patient hosts awake."""
+SETTLE_SECONDS = 1.0
+"""How long closing waits for deliveries to be recorded. In doubt the agent asks twice (H2)."""
 
 Opener = Callable[[anyio.abc.TaskGroup], AsyncHITLClient]
 
 
 class Desk:
-    """Opened with the server, without side effects: the backend is found or started at the first tool call (D13).
+    """One caller's side of the backend, opened without side effects: the backend is found or started at the first call
+    (D13). A context manager: a call is at the desk while it runs, and the desk is not closed under it.
 
     Args:
         open_client: makes the client of the configured backend.
         tasks: runs the client and, where needed, the service itself; ends with the server.
         loop: the loop that questions go to when the agent names none.
+        merges: the same question of this caller is asked once while it is open (H3).
+        api_key_id: whose requests this caller may see; None where the backend knows one caller only.
     """
 
     def __init__(
-        self, open_client: Opener, tasks: anyio.abc.TaskGroup, loop: str | None, deliveries: Deliveries
+        self,
+        open_client: Opener,
+        tasks: anyio.abc.TaskGroup,
+        loop: str | None,
+        *,
+        merges: bool = True,
+        api_key_id: str | None = None,
     ) -> None:
         self._open = open_client
         self._tasks = tasks
         self._loop = loop
+        self._api_key_id = api_key_id
         self._client: AsyncHITLClient | None = None
-        self._process = secrets.token_hex(16)
-        self._deliveries = deliveries
+        self._process = secrets.token_hex(16) if merges else None
+        self._deliveries = Deliveries(self._record, tasks)
+        self._running = anyio.CancelScope()
+        self._held: set[Watch] = set()
+        self._draining = False
+        self.users = 0
+        self.left_at = 0.0
+
+    def __enter__(self) -> Self:
+        self.users += 1
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.users -= 1
+        self.left_at = time.monotonic()
 
     @property
     def client(self) -> AsyncHITLClient:
         """The backend's client. Raises: NotConfigured."""
         if self._client is None:
             self._client = self._open(self._tasks)
-            self._tasks.start_soon(self._client.run)
+            self._tasks.start_soon(self._run, self._client)
         return self._client
+
+    async def _run(self, client: AsyncHITLClient) -> None:
+        with self._running:
+            await client.run()
 
     async def aclose(self) -> None:
         """Close the client's connections."""
+        self._running.cancel()
         if self._client is not None:
+            with contextlib.suppress(HITLError), anyio.move_on_after(SETTLE_SECONDS):
+                await self._deliveries.settle()
             await self._client.aclose()
 
-    async def deliver(self, request_id: str) -> None:
-        """Record that the agent has this request's result."""
+    async def _record(self, request_id: str) -> None:
         await self.client.deliver_request(request_id)
 
-    def introduce(self, ctx: Context[Any]) -> None:
-        """Tell the backend which client asks, in its own words."""
-        params = ctx.session.client_params
-        if params is not None:
-            info = params.client_info
-            self.client.client_name = " ".join(f"{info.title or info.name} {info.version}".split())
+    def drain(self) -> None:
+        """From now on no call waits: those that do return their handle at once."""
+        self._draining = True
+        for watch in self._held:
+            watch.news.set()
+
+    def may_see(self, request: ReviewRequest) -> bool:
+        """Whether the request is this caller's own; one account's keys may read each other's at the API."""
+        return self._api_key_id is None or request.api_key_id == self._api_key_id
 
     async def loop_for(self, wanted: str | None) -> Loop:
         """The loop meant: by id or name, by setting, or the only one (D22). Raises: ToolError that lists them."""
@@ -87,24 +127,26 @@ class Desk:
         return found[0]
 
     async def ask(
-        self, ctx: Context[Any], tool: str, loop: str | None, new: NewRequest, seconds: float
+        self, ctx: Context[Any, Any], tool: str, loop: str | None, new: NewRequest, seconds: float
     ) -> CallToolResult:
         """Create the request, hold the call, and return where it stands."""
         created = await self._create(ctx, tool, loop, new)
         del new  # a call may wait for an hour with a thousand others
         request = await self.hold(ctx, created.request, seconds)
-        return await self.result(ctx.request_id, request, created)
+        return await self.result(ctx, request, created)
 
-    async def _create(self, ctx: Context[Any], tool: str, loop: str | None, new: NewRequest) -> Created:
-        self.introduce(ctx)
+    async def _create(self, ctx: Context[Any, Any], tool: str, loop: str | None, new: NewRequest) -> Created:
         chosen = await self.loop_for(loop)
-        await self._deliveries.settle()
-        # H3: over stdio the same question of one process is one request, while that process lives
-        once = digest([self._process, tool, chosen.id, new.model_dump(mode="json")])
-        return await self.client.create_request(chosen.id, new, once_key=once)
+        if self._process is None:
+            once = secrets.token_hex(16)  # names this one call, so that the client may send it again when in doubt
+        else:
+            await self._deliveries.settle()
+            # H3: over stdio the same question of one process is one request, while that process lives
+            once = digest([self._process, tool, chosen.id, new.model_dump(mode="json")])
+        return await self.client.create_request(chosen.id, new, once_key=once, client_name=client_name(ctx))
 
     async def result(
-        self, call_id: RequestId | None, request: ReviewRequest, created: Created | None = None
+        self, ctx: Context[Any, Any], request: ReviewRequest, created: Created | None = None
     ) -> CallToolResult:
         """The tool's result; a final one is followed until the agent has it."""
         backend = await self.client.backend()
@@ -114,37 +156,70 @@ class Desk:
                 f"{created.open_ahead} other question{'s wait' if created.open_ahead > 1 else ' waits'} as well."
             )
         result = review_result(
-            request, backend.inbox, joined=created is not None and created.joined,
+            request, backend.inbox, joined=created is not None and created.joined and self._process is not None,
             repeat=created is not None and created.repeat, notes=notes,
         )  # fmt: skip
         if not request.status.is_open:
-            await self._deliveries.expect(call_id, request.id)
+            reception: Reception = ctx.request_context.lifespan_context
+            reception.follow(ctx, self._deliveries, request.id)
         return result
 
-    async def hold(self, ctx: Context[Any], request: ReviewRequest, seconds: float) -> ReviewRequest:
+    async def hold(self, ctx: Context[Any, Any], request: ReviewRequest, seconds: float) -> ReviewRequest:
         """Wait up to `seconds` for the request to close, with progress. Whatever ends the wait withdraws nothing."""
-        if not request.status.is_open or seconds <= 0:
+        if not request.status.is_open or seconds <= 0 or self._draining:
             return request
         start = time.monotonic()
         told, told_at = "", start
         meta = ctx.request_context.meta
         beat = BEAT_SECONDS if meta and meta.get("progress_token") is not None else seconds  # nobody listens otherwise
         with self.client.watching(request) as watch:
-            while watch.request.status.is_open and (left := seconds - (time.monotonic() - start)) > 0:
-                try:
-                    await watch.changed(min(beat, left))
-                except HITLError as error:
-                    raise ToolError(
-                        f"Waiting ended by a fault: {error} Request {request.id} is kept and is NOT approved. Call "
-                        "check_request with its id."
-                    ) from error
-                now = time.monotonic()
-                state = _state(watch.request)
-                if watch.request.status.is_open and (state != told or now - told_at >= BEAT_SECONDS / 2):
-                    told, told_at = state, now
-                    words = f"{state}; this call waits {max(seconds - (now - start), 0):.0f} s more"
-                    await ctx.report_progress(round(now - start, 3), seconds, words)
+            self._held.add(watch)
+            try:
+                while watch.request.status.is_open and (left := seconds - (time.monotonic() - start)) > 0:
+                    await self._changed(watch, min(beat, left))
+                    if self._draining:
+                        break
+                    now = time.monotonic()
+                    state = _state(watch.request)
+                    if watch.request.status.is_open and (state != told or now - told_at >= BEAT_SECONDS / 2):
+                        told, told_at = state, now
+                        words = f"{state}; this call waits {max(seconds - (now - start), 0):.0f} s more"
+                        await ctx.report_progress(round(now - start, 3), seconds, words)
+            except HITLError as error:
+                raise ToolError(
+                    f"Waiting ended by a fault: {error} Request {request.id} is kept and is NOT approved. Call "
+                    "check_request with its id."
+                ) from error
+            finally:
+                self._held.discard(watch)
             return watch.request
+
+    async def _changed(self, watch: Watch, seconds: float) -> None:
+        with anyio.move_on_after(seconds):
+            await watch.news.wait()
+        if watch.news.is_set() and not self._draining:
+            await watch.changed(0)
+
+
+class Reception(Protocol):
+    """A transport's side of a call: who calls, and who sees the result leave. The server's lifespan context."""
+
+    def desk(self) -> Desk:
+        """The desk of whoever makes the current call."""
+        ...
+
+    def follow(self, ctx: Context[Any, Any], deliveries: Deliveries, request_id: str) -> None:
+        """The call is about to return this request's final result: see whether it gets there, and tell."""
+        ...
+
+
+def client_name(ctx: Context[Any, Any]) -> str | None:
+    """Which client asks, in its own words."""
+    params = ctx.session.client_params
+    if params is None:
+        return None
+    info = params.client_info
+    return " ".join(f"{info.title or info.name} {info.version}".split())
 
 
 def _state(request: ReviewRequest) -> str:

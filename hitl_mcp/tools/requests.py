@@ -17,13 +17,13 @@ from hitl_mcp.contract.outcome import Outcome, outcome_of
 from hitl_mcp.contract.states import Status
 from hitl_mcp.errors import BadRequest, NotAllowed, NotFound
 from hitl_mcp.tools import wording
-from hitl_mcp.tools.desk import Desk
+from hitl_mcp.tools.desk import Desk, Reception, client_name
 from hitl_mcp.tools.results import ReviewResult, plain
 
 if TYPE_CHECKING:
     from hitl_mcp.tools.server import HITLServer
 
-Ctx = Context[Desk, Any]
+Ctx = Context[Reception, Any]
 RequestId = Annotated[str, Field(description="As returned by the tool that asked")]
 
 SHOWN_TEXT = 120
@@ -74,22 +74,22 @@ def register(server: HITLServer) -> None:
         request_id: RequestId,
         wait_seconds: Annotated[float, Field(ge=0, le=3600, description=wording.WAIT)] = 0,
     ) -> Annotated[CallToolResult, ReviewResult]:
-        desk = ctx.request_context.lifespan_context
-        desk.introduce(ctx)
-        request = await _known(desk, request_id)
-        return await desk.result(ctx.request_id, await desk.hold(ctx, request, wait_seconds))
+        with ctx.request_context.lifespan_context.desk() as desk:
+            request = await _known(desk, request_id)
+            return await desk.result(ctx, await desk.hold(ctx, request, wait_seconds))
 
     @server.tool(title="List loops", description=wording.LOOPS, annotations=ToolAnnotations(read_only_hint=True))
     async def list_loops(ctx: Ctx) -> Annotated[CallToolResult, LoopList]:
-        desk = ctx.request_context.lifespan_context
+        with ctx.request_context.lifespan_context.desk() as desk:
+            found = await desk.client.list_loops()
+            inbox = (await desk.client.backend()).inbox
         loops = [
             LoopEntry(
                 id=loop.id, name=loop.name, description=loop.description, reviewers=loop.member_count,
                 open_requests=loop.pending_count,
             )
-            for loop in await desk.client.list_loops()
+            for loop in found
         ]  # fmt: skip
-        inbox = (await desk.client.backend()).inbox
         names = "; ".join(f"{loop.name} ({loop.id}, {loop.open_requests} open)" for loop in loops)
         return plain(f"{_count(loops, 'loop')}: {names}. People answer at {inbox}.", LoopList(loops=loops, inbox=inbox))
 
@@ -99,12 +99,12 @@ def register(server: HITLServer) -> None:
         status: Annotated[Status | None, Field(description="Only these")] = None,
         limit: Annotated[int, Field(ge=1, le=100)] = 20,
     ) -> Annotated[CallToolResult, RequestList]:
-        desk = ctx.request_context.lifespan_context
-        desk.introduce(ctx)
-        found = await desk.client.list_requests(RequestFilter(status=status, limit=100))
-        mine = desk.client.client_name
+        with ctx.request_context.lifespan_context.desk() as desk:
+            listed = await desk.client.list_requests(RequestFilter(status=status, limit=100))
+            found = [request for request in listed if desk.may_see(request)]
+            inbox = (await desk.client.backend()).inbox
+        mine = client_name(ctx)
         found.sort(key=lambda request: not (_uncollected(request) and request.user_agent == mine))
-        inbox = (await desk.client.backend()).inbox
         entries = [_entry(request) for request in found[:limit]]
         lines = [f"{entry.request_id} {entry.outcome.value}: {entry.text}" for entry in entries]
         text = "\n".join([f"{_count(entries, 'request')}. People answer at {inbox}.", *lines])
@@ -116,11 +116,11 @@ def register(server: HITLServer) -> None:
         annotations=ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True),
     )
     async def cancel_request(ctx: Ctx, request_id: RequestId) -> Annotated[CallToolResult, ReviewResult]:
-        desk = ctx.request_context.lifespan_context
-        await _known(desk, request_id)
-        with contextlib.suppress(BadRequest):  # closed meanwhile: the result says how
-            await desk.client.cancel_request(request_id)
-        return await desk.result(ctx.request_id, await desk.client.get_request(request_id))
+        with ctx.request_context.lifespan_context.desk() as desk:
+            await _known(desk, request_id)
+            with contextlib.suppress(BadRequest):  # closed meanwhile: the result says how
+                await desk.client.cancel_request(request_id)
+            return await desk.result(ctx, await desk.client.get_request(request_id))
 
     del check_request, list_loops, list_requests, cancel_request  # registered by their decorators
 
@@ -131,10 +131,11 @@ async def _known(desk: Desk, request_id: str) -> ReviewRequest:
             f"request_id {request_id[:80]!r} is not a request id: 24 characters 0-9 and a-f, as the tool that asked "
             "returned it. list_requests shows yours."
         )
-    try:
-        return await desk.client.get_request(request_id)
-    except (NotFound, NotAllowed):
-        raise ToolError(f"There is no request {request_id} of yours. list_requests shows yours.") from None
+    with contextlib.suppress(NotFound, NotAllowed):
+        request = await desk.client.get_request(request_id)
+        if desk.may_see(request):
+            return request
+    raise ToolError(f"There is no request {request_id} of yours. list_requests shows yours.")
 
 
 def _uncollected(request: ReviewRequest) -> bool:

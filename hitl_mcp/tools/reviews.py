@@ -14,7 +14,7 @@ from hitl_mcp.contract.models import DEFERRED_TIMEOUT, MAX_REQUEST_TEXT, MAX_TIM
 from hitl_mcp.contract.states import Kind
 from hitl_mcp.errors import AnswerRejected
 from hitl_mcp.tools import wording
-from hitl_mcp.tools.desk import Desk
+from hitl_mcp.tools.desk import Reception
 from hitl_mcp.tools.results import ReviewResult
 from hitl_mcp.tools.schemas import response_config_schema
 
@@ -30,17 +30,22 @@ LoopName = Annotated[str | None, Field(description=wording.LOOP)]
 Urgency = Literal["low", "medium", "high", "critical"]
 Facts = Annotated[dict[str, Any] | None, Field(description=wording.CONTEXT)]
 Config = Annotated[dict[str, Any] | None, WithJsonSchema(response_config_schema())]
-Ctx = Context[Desk, Any]
+Ctx = Context[Reception, Any]
 
 
-def register(server: HITLServer, default_wait: float) -> None:
-    """Add the tools to the server."""
+def register(server: HITLServer, default_wait: float, *, merges: bool) -> None:
+    """Add the tools to the server.
+
+    Args:
+        default_wait: seconds a call waits when the agent does not say.
+        merges: asking the same twice is one question (H3).
+    """
 
     @server.tool(
         title="Request human approval",
         description=wording.APPROVAL,
         annotations=ToolAnnotations(
-            read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True
+            read_only_hint=False, destructive_hint=False, idempotent_hint=merges, open_world_hint=True
         ),
     )
     async def request_human_approval(
@@ -60,20 +65,21 @@ def register(server: HITLServer, default_wait: float) -> None:
             if "details" in facts:
                 raise ToolError("context.details: give the details either as details or in context, not both.")
             facts["details"] = details
-        return await ctx.request_context.lifespan_context.ask(
-            ctx, "request_human_approval", loop,
-            _request(
-                kind=Kind.APPROVAL, request_text=text, context=facts or None, priority=priority,
-                **_deadline(timeout_seconds),
-            ),
-            wait_seconds,
-        )  # fmt: skip
+        with ctx.request_context.lifespan_context.desk() as desk:
+            return await desk.ask(
+                ctx, "request_human_approval", loop,
+                _request(
+                    kind=Kind.APPROVAL, request_text=text, context=facts or None, priority=priority,
+                    **_deadline(timeout_seconds),
+                ),
+                wait_seconds,
+            )  # fmt: skip
 
     @server.tool(
         title="Ask a person",
         description=wording.ASK,
         annotations=ToolAnnotations(
-            read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True
+            read_only_hint=False, destructive_hint=False, idempotent_hint=merges, open_world_hint=True
         ),
     )
     async def ask_human(
@@ -95,14 +101,15 @@ def register(server: HITLServer, default_wait: float) -> None:
                 check_answer(typed, default_response, "default_response")
         except AnswerRejected as fault:
             raise ToolError(f"{fault.field}: {fault.reason}. Correct it and call ask_human again.") from None
-        return await ctx.request_context.lifespan_context.ask(
-            ctx, "ask_human", loop,
-            _request(
-                kind=Kind.QUESTION, request_text=question, response_type=response_type, response_config=config,
-                default_response=default_response, context=context, priority=priority, **_deadline(timeout_seconds),
-            ),
-            wait_seconds,
-        )  # fmt: skip
+        with ctx.request_context.lifespan_context.desk() as desk:
+            return await desk.ask(
+                ctx, "ask_human", loop,
+                _request(
+                    kind=Kind.QUESTION, request_text=question, response_type=response_type, response_config=config,
+                    default_response=default_response, context=context, priority=priority, **_deadline(timeout_seconds),
+                ),
+                wait_seconds,
+            )  # fmt: skip
 
     del request_human_approval, ask_human  # registered by their decorators
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-import anyio
-import anyio.abc
+from mcp.server.lowlevel import Server
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp.server.stdio import stdio_server
 from mcp.types import CallToolResult, InputRequiredResult
 from pydantic import ValidationError
 
@@ -18,65 +16,40 @@ from hitl_mcp import __version__
 from hitl_mcp.contract.answers import first_fault
 from hitl_mcp.errors import HITLError
 from hitl_mcp.tools import requests, reviews
-from hitl_mcp.tools.deliveries import Deliveries, TellingStream
-from hitl_mcp.tools.desk import Desk, Opener
+from hitl_mcp.tools.desk import Reception
 from hitl_mcp.tools.wording import INSTRUCTIONS
 
 
-class HITLServer(MCPServer[Desk]):
-    """The server. Errors reach the model in words that say how to put things right.
+class HITLServer(MCPServer[Reception]):
+    """The server, over whichever transport. Errors reach the model in words that say how to put things right.
 
     Args:
-        open_client: makes the client of the configured backend, at the first tool call.
-        loop: the loop that questions go to when the agent names none.
+        reception: opens the transport's side, for as long as the server runs.
         wait_seconds: how long a call waits when the agent does not say.
+        merges: asking the same twice is one question (H3).
     """
 
-    def __init__(self, open_client: Opener, *, loop: str | None = None, wait_seconds: float = 45) -> None:
-        self._open_client = open_client
-        self._loop = loop
-        self._deliveries = Deliveries(self._record)
-        self._desk: Desk | None = None
-        self._tasks: anyio.abc.TaskGroup | None = None
-        self._closed = anyio.Event()
+    def __init__(
+        self, reception: Callable[[], AbstractAsyncContextManager[Reception]], *, wait_seconds: float, merges: bool
+    ) -> None:
         super().__init__(
             "hitl-mcp",
             title="hitl_mcp",
             instructions=INSTRUCTIONS,
             version=__version__,
             log_level="WARNING",
-            lifespan=HITLServer._opened,
+            lifespan=lambda _: reception(),
         )
-        reviews.register(self, wait_seconds)
+        reviews.register(self, wait_seconds, merges=merges)
         requests.register(self)
 
-    @asynccontextmanager
-    async def _opened(self: Any) -> AsyncGenerator[Desk]:
-        async with anyio.create_task_group() as tasks:
-            self._tasks = tasks
-            desk = Desk(self._open_client, tasks, self._loop, self._deliveries)
-            self._desk = desk
-            self._deliveries.start(tasks)
-            try:
-                yield desk
-            finally:
-                tasks.cancel_scope.cancel()
-                with anyio.CancelScope(shield=True):
-                    await desk.aclose()
-        self._closed.set()
-
-    async def hang_up(self) -> None:
-        """End the session and what this process hosts for it."""
-        if self._tasks is not None:
-            self._tasks.cancel_scope.cancel()
-            await self._closed.wait()
-
-    async def _record(self, request_id: str) -> None:
-        if self._desk is not None:
-            await self._desk.deliver(request_id)
+    @property
+    def lowlevel(self) -> Server[Any]:
+        """What transports serve; MCPServer itself has no public way to a transport of one's own."""
+        return self._lowlevel_server
 
     async def call_tool(
-        self, name: str, arguments: dict[str, Any], context: Context[Desk, Any] | None = None
+        self, name: str, arguments: dict[str, Any], context: Context[Reception, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool; every foreseen failure reaches the model in our own words."""
         try:
@@ -93,10 +66,3 @@ class HITLServer(MCPServer[Desk]):
             if isinstance(cause, ToolError):
                 raise ToolError(str(cause)) from cause
             raise
-
-    async def run_stdio_async(self) -> None:
-        """Serve stdin and stdout, following each result until it is written."""
-        async with stdio_server() as (incoming, outgoing):
-            told = TellingStream(outgoing, self._deliveries)
-            options = self._lowlevel_server.create_initialization_options()
-            await self._lowlevel_server.run(incoming, told, options)

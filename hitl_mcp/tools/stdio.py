@@ -1,0 +1,73 @@
+"""The server over stdin and stdout: one caller, one desk."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import anyio.abc
+from mcp.server.mcpserver import Context
+from mcp.server.stdio import stdio_server
+
+from hitl_mcp.tools.deliveries import Deliveries, TellingStream
+from hitl_mcp.tools.desk import Desk, Opener, Reception
+from hitl_mcp.tools.server import HITLServer
+
+
+class StdioServer:
+    """Serves one MCP client, following each result until it is written.
+
+    Args:
+        open_client: makes the client of the configured backend, at the first tool call.
+        loop: the loop that questions go to when the agent names none.
+        wait_seconds: how long a call waits when the agent does not say.
+    """
+
+    def __init__(self, open_client: Opener, *, loop: str | None = None, wait_seconds: float = 45) -> None:
+        self._open_client = open_client
+        self._loop = loop
+        self._server = HITLServer(self._opened, wait_seconds=wait_seconds, merges=True)
+        self._told: TellingStream | None = None
+        self._tasks: anyio.abc.TaskGroup | None = None
+        self._closed = anyio.Event()
+
+    @asynccontextmanager
+    async def _opened(self) -> AsyncGenerator[Reception]:
+        async with anyio.create_task_group() as tasks:
+            self._tasks = tasks
+            desk = Desk(self._open_client, tasks, self._loop)
+            try:
+                yield _OneCaller(desk, self._told)
+            finally:
+                tasks.cancel_scope.cancel()
+                with anyio.CancelScope(shield=True):
+                    await desk.aclose()
+        self._closed.set()
+
+    async def run(self) -> None:
+        """Serve until stdin ends."""
+        async with stdio_server() as (incoming, outgoing):
+            self._told = told = TellingStream(outgoing)
+            lowlevel = self._server.lowlevel
+            await lowlevel.run(incoming, told, lowlevel.create_initialization_options())
+
+    async def hang_up(self) -> None:
+        """End the session and what this process hosts for it."""
+        if self._tasks is not None:
+            self._tasks.cancel_scope.cancel()
+            await self._closed.wait()
+
+
+class _OneCaller:
+    def __init__(self, desk: Desk, told: TellingStream | None) -> None:
+        self._desk = desk
+        self._told = told
+
+    def desk(self) -> Desk:
+        return self._desk
+
+    def follow(self, ctx: Context[Any, Any], deliveries: Deliveries, request_id: str) -> None:
+        if self._told is not None:
+            self._told.expect(ctx.request_id, deliveries, request_id)
