@@ -28,7 +28,7 @@ from hypothesis import strategies as st
 from hitl_mcp.errors import BadRequest, HITLError, NotConfigured, Unreachable
 from hitl_mcp.service.outgoing import Outgoing, fetch_image, fetch_images
 from hitl_mcp.service.outgoing.addresses import SETTING, AllowList, is_public
-from hitl_mcp.service.outgoing.images import MAX_BYTES
+from hitl_mcp.service.outgoing.images import MAX_BYTES, MAX_PIECES
 from hitl_mcp.service.outgoing.names import MAX_LOOKUPS, look_up
 from tests.world import WAIT, eventually
 
@@ -282,6 +282,13 @@ BROKEN: dict[str, Page] = {
 async def test_an_answer_that_breaks_off_is_no_image(answer: Page) -> None:
     async with site({"/x.png": answer}) as on:
         assert "broke off its answer" in await refusal(Outgoing(["127.0.0.1"]), on.url())
+
+
+async def test_a_body_in_crumbs_is_refused() -> None:
+    crumbs = b"".join(b"1\r\n%c\r\n" % byte for byte in PNG.ljust(MAX_PIECES + 1, b"\0"))
+    body = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + crumbs + b"0\r\n\r\n"
+    async with site({"/x.png": lambda stream: stream.send(body)}) as on:
+        assert "small pieces" in await refusal(Outgoing(["127.0.0.1"]), on.url())
 
 
 async def test_what_follows_a_length_that_is_too_small_is_not_part_of_the_image() -> None:

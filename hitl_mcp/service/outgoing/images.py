@@ -14,6 +14,8 @@ from hitl_mcp.service.outgoing.wire import parsed, shown
 
 MAX_BYTES = 10 * 1024 * 1024
 MAX_TOTAL_BYTES = 20 * 1024 * 1024
+MAX_PIECES = 20_000
+"""Reads of one body. Chunks of a byte each would keep the event loop busy for as long as the fetch may take."""
 MAX_IMAGES = 10
 MAX_REDIRECTS = 3
 FETCH_SECONDS = 10.0
@@ -104,8 +106,11 @@ async def _read(url: str, answer: Answer, budget: _Budget) -> Image:
     length = answer.headers.get("Content-Length", "")
     if length.isdecimal() and int(length[:20]) > MAX_BYTES:
         raise _too_large(url)
-    body, digest = bytearray(), hashlib.sha256()
+    body, digest, pieces = bytearray(), hashlib.sha256(), 0
     async for chunk in answer.chunks:
+        pieces += 1
+        if pieces > MAX_PIECES:
+            raise _unusable(url, "is sent in too many small pieces. Use another address")
         began = len(body) >= _HEAD
         body += chunk
         digest.update(chunk)
