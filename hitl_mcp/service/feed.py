@@ -1,6 +1,8 @@
 """The event log as a live feed: read once per wake-up, handed to every waiter and every open stream (D6, D7).
 
-Nothing depends on a wake-up but speed: without one, the log is read again every few seconds.
+Nothing depends on a wake-up but speed: without one, the log is read again every few seconds. Where commits become
+visible out of order, a late entry is handed out when it appears, and what clients resume from stays below it until then
+(H23): after a resume something may come twice, but nothing is skipped.
 """
 
 from __future__ import annotations
@@ -14,14 +16,17 @@ from typing import Any
 
 import anyio
 import anyio.lowlevel
-from sqlalchemy import Select, bindparam, func, select
+from sqlalchemy import ARRAY, BigInteger, Select, bindparam, func, select
+from sqlalchemy import any_ as any_of
 
 from hitl_mcp.contract.models import Change, ReviewRequest
 from hitl_mcp.contract.states import Status
 from hitl_mcp.errors import ServiceFault
 from hitl_mcp.service.broker import Broker
+from hitl_mcp.service.positions import WINDOW, Positions
 from hitl_mcp.service.rows import find_view
 from hitl_mcp.service.store.base import Store, Tx
+from hitl_mcp.service.store.commit_order import newest_begun, oldest_open
 from hitl_mcp.service.store.tables import events, requests
 
 log = logging.getLogger(__name__)
@@ -30,14 +35,27 @@ RECHECK_SECONDS = 5.0
 BATCH = 100
 CLOSING = ("completed", "timeout", "cancelled")
 
-_after: Select[*tuple[Any, ...]] = (
-    select(events.c.position, events.c.request_id, events.c.type, requests.c.status, requests.c.api_key_id)
-    .join(requests, requests.c.id == events.c.request_id)
-    .where(events.c.position > bindparam("position"))
-    .order_by(events.c.position)
-    .limit(BATCH)
+_entries: Select[*tuple[Any, ...]] = select(
+    events.c.position, events.c.request_id, events.c.type, requests.c.status, requests.c.api_key_id
+).join(requests, requests.c.id == events.c.request_id)
+_after = _entries.where(events.c.position > bindparam("position")).order_by(events.c.position)
+_next = _after.limit(BATCH)
+_late = _entries.where(events.c.position == any_of(bindparam("missing", type_=ARRAY(BigInteger)))).order_by(
+    events.c.position
 )
 _last = select(func.coalesce(func.max(events.c.position), 0))
+_tail = select(events.c.position).where(events.c.position > bindparam("position")).order_by(events.c.position)
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    """One look at the log: entries, and what can be said of the ones that are not there (see `Positions`)."""
+
+    rows: list[tuple[Any, ReviewRequest | None]]
+    more: bool
+    gaps: list[int]
+    bound: int
+    oldest: int
 
 
 @dataclass(slots=True, eq=False)
@@ -70,19 +88,29 @@ class Feed:
     def __init__(self, store: Store, broker: Broker) -> None:
         self._store = store
         self._broker = broker
-        self._position = 0
+        self._positions = Positions()
         self._subscriptions: set[Subscription] = set()
         self._waiters: dict[str, set[anyio.Event]] = {}
         self.closed = False
 
     @property
-    def position(self) -> int:
-        """The last entry that was handed out."""
-        return self._position
+    def cursor(self) -> int:
+        """Where a client may resume: everything up to here was handed out, and nothing can appear there any more."""
+        return self._positions.cursor
 
     async def start(self) -> None:
-        """Begin at the end of the log."""
-        self._position = await self._store.read(lambda tx: tx.connection.execute(_last).scalar_one())
+        """Begin at the end of the log; what is missing near it may still appear."""
+        self._positions = await self._store.scan(self._end)
+
+    def _end(self, tx: Tx) -> Positions:
+        last = tx.connection.execute(_last).scalar_one()
+        if self._store.commits_in_order:
+            return Positions(last)
+        found = Positions(max(0, last - WINDOW))
+        seen = tx.connection.execute(_tail, {"position": found.last}).scalars().all()
+        gaps = found.gaps(seen)
+        found.saw(seen, gaps, newest_begun(tx) if gaps else 0)
+        return found
 
     async def run(self) -> None:
         """Hand out news until cancelled."""
@@ -96,29 +124,51 @@ class Feed:
     async def look(self) -> None:
         """Read what is new and hand it out."""
         while not self.closed:
-            rows = await self._store.read(self._news)
-            for api_key_id, change in rows:
-                self._position = change.position
-                for event in self._waiters.get(change.request_id, ()):
-                    event.set()
-                for subscription in self._subscriptions:
-                    if subscription.api_key_id in (None, api_key_id):
-                        subscription.changes.append(change)
-                        subscription.waiting.set()
-            if len(rows) < BATCH:
+            news = await self._store.read(self._news)
+            if news.oldest:
+                self._positions.ended(news.oldest)
+            self._positions.saw([row.position for row, _ in news.rows], news.gaps, news.bound)
+            for row, request in news.rows:
+                self._hand_out(row.api_key_id, _change(row, self.cursor, request))
+            if not news.more:
                 return
             await anyio.lowlevel.checkpoint()
 
-    def _news(self, tx: Tx) -> list[tuple[str, Change]]:
-        found = tx.connection.execute(_after, {"position": self._position}).all()
-        return [(row.api_key_id, _change(row, _closed(tx, row))) for row in found]
+    def _hand_out(self, api_key_id: str, change: Change) -> None:
+        for event in self._waiters.get(change.request_id, ()):
+            event.set()
+        for subscription in self._subscriptions:
+            if subscription.api_key_id in (None, api_key_id):
+                subscription.changes.append(change)
+                subscription.waiting.set()
+
+    def _news(self, tx: Tx) -> _News:
+        known = self._positions
+        # before the missing are looked for: who has ended by then is either found by that look, or left nothing
+        oldest = oldest_open(tx) if known.missing else 0
+        late = tx.connection.execute(_late, {"missing": list(known.missing)}).all() if known.missing else ()
+        fresh = tx.connection.execute(_next, {"position": known.last}).all()
+        gaps = [] if self._store.commits_in_order else known.gaps(row.position for row in fresh)
+        bound = newest_begun(tx) if gaps else 0  # after the look that found them: who took them has begun by now
+        rows = [(row, _closed(tx, row)) for row in (*late, *fresh)]
+        return _News(rows, len(fresh) == BATCH, gaps, bound, oldest)
 
     async def since(self, position: int, api_key_id: str) -> list[Change]:
-        """What happened to one agent's requests after `position`, straight from the log."""
+        """What happened to one agent's requests after a cursor, straight from the log: one page, or nothing.
+
+        Each change carries the cursor to go on from. While that cannot move (an entry below is still missing), the page
+        is as long as it takes.
+        """
+        safe = None if self._store.commits_in_order else max(position, self.cursor)
         query = _after.where(requests.c.api_key_id == api_key_id)
-        return await self._store.scan(
-            lambda tx: [_change(row) for row in tx.connection.execute(query, {"position": position})]
-        )
+
+        def page(tx: Tx) -> list[Change]:
+            rows = tx.connection.execute(query.limit(BATCH), {"position": position}).all()
+            if safe is not None and len(rows) == BATCH and rows[0].position > safe:
+                rows = tx.connection.execute(query, {"position": position}).all()
+            return [_change(row, safe) for row in rows]
+
+        return await self._store.scan(page)
 
     @contextmanager
     def subscribed(self, api_key_id: str | None) -> Generator[Subscription]:
@@ -157,6 +207,7 @@ def _closed(tx: Tx, row: Any) -> ReviewRequest | None:
     return find_view(tx, row.request_id) if row.type in CLOSING else None
 
 
-def _change(row: Any, request: ReviewRequest | None = None) -> Change:
+def _change(row: Any, safe: int | None, request: ReviewRequest | None = None) -> Change:
+    position = row.position if safe is None else min(row.position, safe)
     status = Status(row.status)
-    return Change(position=row.position, request_id=row.request_id, type=row.type, status=status, request=request)
+    return Change(position=position, request_id=row.request_id, type=row.type, status=status, request=request)

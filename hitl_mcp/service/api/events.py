@@ -23,8 +23,11 @@ _After = Annotated[int | None, Query(ge=0, le=2**63 - 1, description="position o
 
 @router.get(routes.EVENTS)
 async def list_changes(agent: AgentCaller, services: ServicesHere, after: _After = None) -> Response:
-    """What happened to this key's requests after a position; without one, only the position to begin at."""
-    position = services.feed.position
+    """What happened to this key's requests after a position; without one, only the position to begin at.
+
+    Read on from the `position` of the answer, or of any change: something may come twice, nothing is skipped.
+    """
+    position = services.feed.cursor
     changes = [] if after is None else await services.feed.since(after, agent.api_key_id)
     last = max([position if after is None else after, *(change.position for change in changes)])
     return reply("Events retrieved successfully", {"changes": changes, "position": last})
@@ -32,7 +35,7 @@ async def list_changes(agent: AgentCaller, services: ServicesHere, after: _After
 
 @router.get(routes.EVENTS_STREAM)
 async def stream_changes(agent: AgentCaller, services: ServicesHere, after: _After = None) -> StreamingResponse:
-    """The same as server-sent events, as they happen. Each carries its position as `id`."""
+    """The same as server-sent events, as they happen. Each carries the position to resume from as `id`."""
     return StreamingResponse(
         _stream(services, agent.api_key_id, after),
         media_type="text/event-stream",
@@ -44,15 +47,20 @@ async def _stream(services: Services, api_key_id: str, after: int | None) -> Asy
     services.presence.agents += 1
     try:
         with services.feed.subscribed(api_key_id) as news:
-            seen = services.feed.position if after is None else after
+            seen = services.feed.cursor if after is None else after
             yield f"id: {seen}\nevent: ready\ndata: {{}}\n\n".encode()
             while after is not None and (missed := await services.feed.since(seen, api_key_id)):
-                seen = missed[-1].position
                 yield _frames(missed)
+                if (
+                    missed[-1].position <= seen
+                ):  # the page was the whole rest, and an entry below is still missing (H23)
+                    break
+                seen = missed[-1].position
             while not services.feed.closed:
-                fresh = [change for change in await news.next_changes(PING_SECONDS) if change.position > seen]
-                if fresh:
-                    seen = fresh[-1].position
+                fresh = await news.next_changes(PING_SECONDS)
+                if services.store.commits_in_order:  # elsewhere a position says where to resume, not what was sent
+                    fresh = [change for change in fresh if change.position > seen]
+                    seen = max([seen, *(change.position for change in fresh)])
                 yield _frames(fresh) if fresh else b": ping\n\n"
     finally:
         services.presence.agents -= 1

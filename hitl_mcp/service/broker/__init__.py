@@ -8,7 +8,7 @@ from hitl_mcp.service.store.base import Notice
 
 
 class Broker(Protocol):
-    """Tells that something was committed. Implementations: `local.LocalBroker`; PostgreSQL's NOTIFY follows."""
+    """Tells that something was committed. Implementations: `local.LocalBroker`, `postgres.PostgresBroker`."""
 
     def publish(self, notices: list[Notice]) -> None:
         """Wake whoever waits. Called on the event loop, after the commit."""

@@ -39,7 +39,12 @@ Unit = Callable[[Tx], T]
 
 
 class Store(Protocol):
-    """A database. Implementations: `sqlite.SQLiteStore`; PostgreSQL follows."""
+    """A database. Implementations: `sqlite.SQLiteStore`, `postgres.PostgresStore`."""
+
+    @property
+    def commits_in_order(self) -> bool:
+        """Whether an entry of the log can never become visible after one with a higher position (H23)."""
+        ...
 
     async def write(self, unit: Unit[T]) -> T:
         """Run a unit and return its result after it is durable.

@@ -1,4 +1,4 @@
-"""From any older schema to this one, by Alembic, after a backup (H27).
+"""From any older schema to this one, by Alembic; for SQLite after a backup (H27).
 
 Alembic is imported only when there is something to migrate, because a service must start fast.
 """
@@ -10,9 +10,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
 from hitl_mcp.errors import NotConfigured
+from hitl_mcp.service.store.backup import backup_to
 from hitl_mcp.service.store.tables import SCHEMA_HEAD
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ QUICK_CHECK_BELOW = 64 * 1024 * 1024
 
 
 def prepare(connection: Connection, path: Path, backups: Path) -> None:
-    """Bring the database to this version's schema.
+    """Bring a SQLite database to this version's schema.
 
     Raises: NotConfigured when it is damaged, or was made by a newer version (it is then left untouched).
     """
@@ -30,32 +31,24 @@ def prepare(connection: Connection, path: Path, backups: Path) -> None:
         verdict = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
         if verdict != "ok":
             raise sqlite3.DatabaseError(f"malformed: {verdict}")
-    current = _current(connection)
+    current = current_schema(connection)
     if current == SCHEMA_HEAD:
         return
-    config = alembic_config(connection)
-    _refuse_newer(config, current, path)
-    if current is not None:
-        backups.mkdir(exist_ok=True)
-        target = backups / f"{path.stem}-{current}-{time.strftime('%Y%m%d-%H%M%S')}.db"
-        raw = connection.connection.driver_connection
-        if isinstance(raw, sqlite3.Connection):
-            copy = sqlite3.connect(target)
-            raw.backup(copy)
-            copy.close()
-    from alembic import command
-
+    refuse_newer(current, f"The database {path}", "set HITL_DATA_DIR to another folder")
+    raw = connection.connection.driver_connection
+    if current is not None and isinstance(raw, sqlite3.Connection):
+        backup_to(raw, backups / f"{path.stem}-{current}-{time.strftime('%Y%m%d-%H%M%S')}.db")
     connection.exec_driver_sql("BEGIN IMMEDIATE")
     try:
-        command.upgrade(config, "head")
+        upgrade(connection)
     except BaseException:
         connection.exec_driver_sql("ROLLBACK")
         raise
     connection.exec_driver_sql("COMMIT")
 
 
-def alembic_config(connection: Connection) -> Config:
-    """Alembic's configuration over an open connection."""
+def alembic_config(connection: Connection | None = None) -> Config:
+    """Alembic's configuration, over an open connection where there is one."""
     from alembic.config import Config
 
     config = Config()
@@ -64,17 +57,27 @@ def alembic_config(connection: Connection) -> Config:
     return config
 
 
-def _current(connection: Connection) -> str | None:
-    exists = connection.execute(text("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'")).first()
-    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar() if exists else None
+def current_schema(connection: Connection) -> str | None:
+    """Which schema the database says it has; None for one that was never migrated."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
-def _refuse_newer(config: Config, current: str | None, path: Path) -> None:
+def upgrade(connection: Connection) -> None:
+    """To the newest schema, in the transaction that the caller holds."""
+    from alembic import command
+
+    command.upgrade(alembic_config(connection), "head")
+
+
+def refuse_newer(current: str | None, which: str, instead: str) -> None:
+    """Raises: NotConfigured when the schema is not one of ours."""
     from alembic.script import ScriptDirectory
 
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    known = {script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()}
     if current is not None and current not in known:
         raise NotConfigured(
-            f"The database {path} has schema {current}, made by a newer version of hitl-mcp; this one knows up to "
-            f"{SCHEMA_HEAD}. Update hitl-mcp, or set HITL_DATA_DIR to another folder. Nothing was changed."
+            f"{which} has schema {current}, made by a newer version of hitl-mcp; this one knows up to {SCHEMA_HEAD}. "
+            f"Update hitl-mcp, or {instead}. Nothing was changed."
         )

@@ -67,6 +67,8 @@ class SQLiteStore:
     Raises: NotConfigured when the file is damaged, cannot be written, or was made by a newer version.
     """
 
+    commits_in_order = True  # one writer
+
     def __init__(self, path: Path, clock: Callable[[], int], backups: Path) -> None:
         self._clock = clock
         self._listeners: list[Callable[[list[Notice]], None]] = []
