@@ -24,6 +24,11 @@ from hitl_mcp.service.store.migrate_postgres import migrate_postgres
 _numbers = itertools.count(1)
 
 
+def name_of(url: str) -> str:
+    """The database of a URL."""
+    return url.partition("?")[0].rpartition("/")[2]
+
+
 class Server:
     """The server of this run. It ends with the process."""
 
@@ -70,8 +75,7 @@ class Server:
 
     async def drop(self, url: str) -> None:
         """Remove a database, whoever still uses it."""
-        name = url.partition("?")[0].rpartition("/")[2]
-        await self.run(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        await self.run(f'DROP DATABASE IF EXISTS "{name_of(url)}" WITH (FORCE)')
 
     async def restart(self, how: str) -> None:
         """`fast`: open transactions are rolled back. `immediate`: as after a crash."""
@@ -113,37 +117,74 @@ async def database(*, migrated: bool = True) -> AsyncGenerator[str]:
         await server().drop(url)
 
 
+COMMIT = b"COMMIT;\x00"
+
+
 class Wire:
-    """A TCP way to the server that can go dead: nothing passes any more, and nobody is told (H25)."""
+    """A TCP way to the server that a test can spoil.
+
+    Attributes:
+        at_commit: what happens to the next COMMIT, once: `lost` (it never arrives, and the server keeps the transaction
+            open), `broken` (it never arrives, both ends are closed), `unanswered` (it arrives, its answer does not).
+        refusing: nobody is connected while this is set.
+        connections: how many were opened so far.
+    """
 
     def __init__(self) -> None:
-        self.dead = False
+        self.at_commit = ""
+        self.refusing = False
         self.connections = 0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._silences = 0
+        self._upstream_held: list[asyncio.StreamWriter] = []
+
+    def go_silent(self) -> None:
+        """On every connection that is open nothing passes any more, and nobody is told (H25). New ones work."""
+        self._silences += 1
 
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection."""
+        if self.refusing:
+            writer.close()
+            return
         self.connections += 1
+        born = self._silences
         upstream_reader, upstream_writer = await asyncio.open_unix_connection(str(server().socket))
-        dead = False
+        sides = {writer, upstream_writer}
 
-        async def one_way(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-            nonlocal dead
-            while data := await source.read(65_536):
-                dead = dead or self.dead  # a connection that has met the silence stays dead
-                if not dead:
-                    target.write(data)
-                    await target.drain()
-            if not dead:
-                target.close()
+        async def up() -> None:
+            while data := await reader.read(65_536):
+                if self._silences > born:
+                    continue
+                if self.at_commit and data.endswith(COMMIT):
+                    how, self.at_commit = self.at_commit, ""
+                    if how == "unanswered":
+                        upstream_writer.write(data)
+                        await upstream_reader.read(1)
+                    elif how == "lost":
+                        sides.discard(upstream_writer)
+                        self._upstream_held.append(upstream_writer)
+                    return
+                upstream_writer.write(data)
 
+        async def down() -> None:
+            while data := await upstream_reader.read(65_536):
+                if self._silences == born:
+                    writer.write(data)
+
+        ways = [asyncio.create_task(up()), asyncio.create_task(down())]
         try:
-            await asyncio.gather(one_way(reader, upstream_writer), one_way(upstream_reader, writer))
-        except OSError:
-            pass
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for side in (writer, upstream_writer):
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+            for side in sides:
                 side.close()
+
+    def end(self) -> None:
+        """Close what is still held."""
+        for writer in self._upstream_held:
+            writer.close()
 
 
 @asynccontextmanager
@@ -151,8 +192,9 @@ async def through_a_wire(url: str) -> AsyncGenerator[tuple[Wire, str]]:
     """A wire to the server, and the URL of the database through it."""
     wire = Wire()
     listener = await asyncio.start_server(wire.carry, "127.0.0.1", 0)
-    name = url.partition("?")[0].rpartition("/")[2]
+    port = listener.sockets[0].getsockname()[1]
     try:
-        yield wire, f"postgresql://postgres@127.0.0.1:{listener.sockets[0].getsockname()[1]}/{name}?sslmode=disable"
+        yield wire, f"postgresql://postgres@127.0.0.1:{port}/{name_of(url)}?sslmode=disable"
     finally:
+        wire.end()
         listener.close()

@@ -244,7 +244,7 @@ class PostgresStore:
                             if status == "committed":
                                 # after a crash numbers that never reached the disk are given again, so this may be
                                 # another's; every recovery ends with a checkpoint
-                                return True if checkpoint < begun.database_now - 1_000 else None
+                                return True if checkpoint // 1_000 < begun.database_now // 1_000 else None
                             if status != "in progress":
                                 return False
                             await connection.execute(_END, {"id": begun.id, "pid": begun.pid})
