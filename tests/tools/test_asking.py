@@ -1,4 +1,4 @@
-"""The tools that ask, over a real stdio server, in both protocol eras."""
+"""The tools that ask, over every transport, in both protocol eras."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from mcp import Client
 from mcp.types import CallToolResult
 
 from hitl_mcp.contract import routes
+from tests.mcp_http import Transport, mcp_client
 from tests.world import WAIT, Era, Reviewer, eventually, running_service, sign_in, stdio_client
 
 pytestmark = pytest.mark.anyio
-ERAS = pytest.mark.parametrize("era", ["auto", "legacy"])
+WAYS = pytest.mark.parametrize(
+    ("transport", "era"), [(transport, era) for transport in ("stdio", "http", "sse") for era in ("auto", "legacy")]
+)
+TRANSPORTS = pytest.mark.parametrize("transport", ["stdio", "http", "sse"])
 
 
 def told(result: CallToolResult) -> dict[str, Any]:
@@ -64,9 +68,11 @@ async def ask_and_answer(
     return results[0]
 
 
-@ERAS
-async def test_an_approval_reaches_the_agent_with_who_when_and_how(folder: Path, era: Era) -> None:
-    async with stdio_client(folder, era) as client:
+@WAYS
+async def test_an_approval_reaches_the_agent_with_who_when_and_how(
+    folder: Path, transport: Transport, era: Era
+) -> None:
+    async with mcp_client(folder, transport, era) as client:
         result = await ask_and_answer(
             folder, client, "request_human_approval",
             {"action": "Restart it", "reason": "Slow", "details": "`systemctl restart`", "context": {"host": "db1"}},
@@ -79,10 +85,12 @@ async def test_an_approval_reaches_the_agent_with_who_when_and_how(folder: Path,
     assert decided["assurance"] == "same_machine_user" and decided["decided_revision"] == 1
 
 
-@ERAS
+@WAYS
 @pytest.mark.parametrize(("answer", "outcome"), [("reject", "rejected"), ("needs_changes", "needs_changes")])
-async def test_a_no_is_a_result_and_not_an_approval(folder: Path, era: Era, answer: str, outcome: str) -> None:
-    async with stdio_client(folder, era) as client:
+async def test_a_no_is_a_result_and_not_an_approval(
+    folder: Path, transport: Transport, era: Era, answer: str, outcome: str
+) -> None:
+    async with mcp_client(folder, transport, era) as client:
         result = await ask_and_answer(folder, client, "request_human_approval", {"action": "Drop it"}, answer)
     decided = told(result)
     assert decided["outcome"] == outcome and decided["approved"] is False
@@ -100,8 +108,9 @@ QUESTIONS: list[tuple[str, dict[str, Any], Any, Any]] = [
 ]
 
 
-async def test_every_type_of_question_gets_its_answer(folder: Path) -> None:
-    async with stdio_client(folder) as client:
+@TRANSPORTS
+async def test_every_type_of_question_gets_its_answer(folder: Path, transport: Transport) -> None:
+    async with mcp_client(folder, transport) as client:
         for kind, config, given, expected in QUESTIONS:
             arguments = {"question": f"{kind} {config}?", "response_type": kind, "response_config": config}
             decided = told(await ask_and_answer(folder, client, "ask_human", arguments, given))
@@ -109,9 +118,9 @@ async def test_every_type_of_question_gets_its_answer(folder: Path) -> None:
             assert decided["answer"] == expected
 
 
-@ERAS
-async def test_a_wait_that_ends_gives_a_handle_and_the_next_step(folder: Path, era: Era) -> None:
-    async with stdio_client(folder, era) as client:
+@WAYS
+async def test_a_wait_that_ends_gives_a_handle_and_the_next_step(folder: Path, transport: Transport, era: Era) -> None:
+    async with mcp_client(folder, transport, era) as client:
         handle = told(await client.call_tool("request_human_approval", {"action": "Deploy", "wait_seconds": 0}))
         assert handle["outcome"] == "pending" and handle["approved"] is False
         assert "check_request" in handle["message"] and handle["request_id"] in handle["message"]
@@ -122,14 +131,14 @@ async def test_a_wait_that_ends_gives_a_handle_and_the_next_step(folder: Path, e
         assert decided["outcome"] == "approved"
 
 
-@ERAS
-async def test_progress_says_in_words_what_is_waited_for(folder: Path, era: Era) -> None:
+@WAYS
+async def test_progress_says_in_words_what_is_waited_for(folder: Path, transport: Transport, era: Era) -> None:
     words: list[str] = []
 
     async def on_progress(progress: float, total: float | None, message: str | None) -> None:
         words.append(message or "")
 
-    async with stdio_client(folder, era) as client:
+    async with mcp_client(folder, transport, era) as client:
         arguments = {"action": "Deploy", "wait_seconds": 60}
         with anyio.fail_after(WAIT * 2):
             async with anyio.create_task_group() as tasks:

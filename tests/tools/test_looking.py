@@ -7,15 +7,18 @@ from typing import Any
 
 import pytest
 
-from tests.tools.test_asking import refused, reviewer_of, told
+from tests.mcp_http import Transport, mcp_client
+from tests.tools.test_asking import TRANSPORTS, WAYS, refused, reviewer_of, told
 from tests.world import Era, stdio_client
 
 pytestmark = pytest.mark.anyio
 
 
-@pytest.mark.parametrize("era", ["auto", "legacy"])
-async def test_loops_and_requests_are_listed_with_the_inbox_and_no_secret(folder: Path, era: Era) -> None:
-    async with stdio_client(folder, era) as client:
+@WAYS
+async def test_loops_and_requests_are_listed_with_the_inbox_and_no_secret(
+    folder: Path, transport: Transport, era: Era
+) -> None:
+    async with mcp_client(folder, transport, era) as client:
         loops = await client.call_tool("list_loops", {})
         assert loops.structured_content is not None
         assert [loop["name"] for loop in loops.structured_content["loops"]] == ["Default"]
@@ -40,8 +43,9 @@ async def test_loops_and_requests_are_listed_with_the_inbox_and_no_secret(folder
         assert ".localhost" not in said, "the inbox's own host name is not for agents"
 
 
-async def test_a_request_can_be_cancelled_once_and_says_so(folder: Path) -> None:
-    async with stdio_client(folder) as client:
+@TRANSPORTS
+async def test_a_request_can_be_cancelled_once_and_says_so(folder: Path, transport: Transport) -> None:
+    async with mcp_client(folder, transport) as client:
         made = told(await client.call_tool("request_human_approval", {"action": "Deploy", "wait_seconds": 0}))
         for _ in range(2):
             gone = told(await client.call_tool("cancel_request", {"request_id": made["request_id"]}))
@@ -81,8 +85,11 @@ WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
 ]
 
 
-async def test_wrong_arguments_come_back_in_words_that_say_how_to_repair_them(folder: Path) -> None:
-    async with stdio_client(folder) as client:
+@TRANSPORTS
+async def test_wrong_arguments_come_back_in_words_that_say_how_to_repair_them(
+    folder: Path, transport: Transport
+) -> None:
+    async with mcp_client(folder, transport) as client:
         for tool, arguments, parts in WRONG:
             words = refused(await client.call_tool(tool, arguments))
             for part in parts:
