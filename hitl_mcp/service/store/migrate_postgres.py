@@ -71,11 +71,15 @@ async def _run(url: str, step: Any) -> Any:
         await engine.dispose()
 
 
-def _checked(connection: Connection, which: str) -> str | None:
-    """The schema the database has. Raises: NotConfigured when this version cannot work with it at all."""
+def _alone(connection: Connection, which: str) -> str | None:
+    """The schema the database has, with nobody else migrating it until this transaction ends.
+
+    Raises: NotConfigured when this version cannot work with it at all.
+    """
     version = int(connection.exec_driver_sql("SHOW server_version_num").scalar_one())
     if version < OLDEST_SERVER:
         raise NotConfigured(f"hitl-mcp needs PostgreSQL 13 or newer; {which} is served by {version // 10_000}")
+    connection.execute(_ONE_AT_A_TIME)  # the second of two waits here, and then finds the work done
     current = current_schema(connection)
     if current != SCHEMA_HEAD:
         refuse_newer(current, f"The database {which}", "use another database")
@@ -88,9 +92,11 @@ def _checked(connection: Connection, which: str) -> str | None:
 
 
 def _prepare(connection: Connection, which: str) -> None:
-    current = _checked(connection, which)
+    if current_schema(connection) == SCHEMA_HEAD:
+        return
+    current = _alone(connection, which)
     if current is None:
-        _migrate(connection, which)
+        upgrade(connection)
     elif current != SCHEMA_HEAD:
         raise NotConfigured(
             f"The database {which} has schema {current} and this version needs {SCHEMA_HEAD}. Run: hitl-mcp migrate "
@@ -99,8 +105,7 @@ def _prepare(connection: Connection, which: str) -> None:
 
 
 def _migrate(connection: Connection, which: str) -> str:
-    connection.execute(_ONE_AT_A_TIME)  # the second of two waits here, and then finds the work done
-    current = _checked(connection, which)
+    current = _alone(connection, which)
     if current == SCHEMA_HEAD:
         return f"The database has schema {SCHEMA_HEAD} already. Nothing was changed."
     upgrade(connection)
@@ -108,7 +113,7 @@ def _migrate(connection: Connection, which: str) -> str:
 
 
 def _sql(connection: Connection, which: str) -> str:
-    current = _checked(connection, which)
+    current = _alone(connection, which)
     if current == SCHEMA_HEAD:
         return ""
     from alembic import command
