@@ -41,10 +41,10 @@ def main() -> int:
     # the event loop and the writer's thread hand over often; the default of 5 ms would be most of a decision's way
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
-        from hitl_mcp.service.run import run_background
+        from hitl_mcp.service.run import run_until_told
 
         anyio.run(
-            lambda: run_background(settings, lambda: _say({"ready": True})),
+            lambda: run_until_told(settings, lambda _: _say({"ready": True}), hosted_by="background"),
             backend_options={"use_uvloop": sys.platform != "win32"},
         )
     except HITLError as error:

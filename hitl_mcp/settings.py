@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -26,6 +27,22 @@ def _absolute(path: Path) -> Path:
         return path.expanduser().absolute()
     except RuntimeError as error:
         raise ValueError(str(error)) from None
+
+
+def _origin(url: str | None) -> str | None:
+    """Scheme and host only: every link, cookie and check is made from it."""
+    if url is None:
+        return None
+    parts = urlsplit(url.strip())
+    plain = parts.path in ("", "/") and not (parts.query or parts.fragment or parts.username)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not plain:
+        raise ValueError("must be like https://hitl.example.com: http or https, a host, and nothing behind it")
+    return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """The entries of a setting that holds several, separated by commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 class Settings(BaseSettings):
@@ -52,11 +69,42 @@ class Settings(BaseSettings):
         Field(description="where the local service runs; auto: in the background, else inside the stdio server"),
     ] = "auto"
     idle_seconds: Annotated[float, Field(ge=1, description="the local service ends after so long unused")] = 900
+    public_url: Annotated[
+        str | None,
+        AfterValidator(_origin),
+        Field(description="where people and programs reach a team's server, e.g. https://hitl.example.com"),
+    ] = None
+    host: Annotated[str, Field(description="address that `hitl-mcp serve` listens on")] = "127.0.0.1"
+    database_url: Annotated[
+        SecretStr | None,
+        Field(description="a team's database, postgresql://USER:PASSWORD@HOST/NAME; unset: SQLite in the data folder"),
+    ] = None
+    allowed_hosts: Annotated[
+        str, Field(description="further host names the API and MCP answer to, separated by commas")
+    ] = ""
+    cors_origins: Annotated[
+        str, Field(description="origins of web pages that may call the API, separated by commas")
+    ] = ""
+    rate_limit: Annotated[int | None, Field(ge=1, description="calls per hour and API key; unset: unlimited")] = None
+    loop_aliases: Annotated[
+        str, Field(description="other names of loops for old callers: loop_123=Content moderation, separated by commas")
+    ] = ""
+    outgoing_allow: Annotated[
+        str, Field(description="private hosts, addresses or networks the service may call, separated by commas")
+    ] = ""
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="of the service's log")] = (
         "INFO"
     )
     api_key: Annotated[SecretStr | None, Field(description="HITL.sh cloud or team server; not supported yet")] = None
     base_url: Annotated[str | None, Field(description="a team's server; not supported yet")] = None
+
+    @property
+    def aliases(self) -> dict[str, str]:
+        """`loop_aliases` as a mapping. Raises: NotConfigured."""
+        pairs = [part.partition("=") for part in listed(self.loop_aliases)]
+        if any(not (name.strip() and same and loop.strip()) for name, same, loop in pairs):
+            raise NotConfigured("HITL_LOOP_ALIASES: must be like loop_123=Content moderation, separated by commas")
+        return {name.strip(): loop.strip() for name, _, loop in pairs}
 
 
 def read_settings() -> Settings:

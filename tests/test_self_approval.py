@@ -82,6 +82,10 @@ async def test_no_route_lets_an_agents_key_answer_join_or_sign_in(folder: Path) 
                             action="decision",
                             path="x",
                             name="inbox.css",
+                            user_id="a" * 24,
+                            key_id="a" * 24,
+                            code="AAAAAAAAA",
+                            digest="a" * 64,
                         )
                         for as_form in (False, True):
                             given: dict[str, Any] = {"data": body} if as_form else {"json": body}

@@ -11,10 +11,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from hitl_mcp.contract.answers import ResponseType
+from hitl_mcp.contract.media import Url, WithMedia, own_words
 from hitl_mcp.contract.states import Assurance, Channel, Kind, Priority, Status
+from hitl_mcp.contract.teams import Member
 from hitl_mcp.contract.text import STORABLE, Json, JsonObject
 
 MIN_TIMEOUT, MAX_TIMEOUT = 60, 86_400
@@ -27,9 +29,10 @@ Platform = Literal["n8n", "zapier", "web_portal", "api", "mobile", "webhook"]
 
 _RequestText = Annotated[str, Field(min_length=1, max_length=MAX_REQUEST_TEXT), STORABLE]
 _Timeout = Annotated[int, Field(ge=MIN_TIMEOUT, le=DEFERRED_TIMEOUT)]
+_Tags = Annotated[list[Annotated[str, Field(min_length=1, max_length=100), STORABLE]], Field(max_length=50)]
 
 
-class NewRequest(BaseModel):
+class NewRequest(WithMedia):
     """The body of "create request".
 
     An approval (`kind="approval"`) brings no options of its own: the service builds Approve, Reject and Needs Changes
@@ -40,7 +43,6 @@ class NewRequest(BaseModel):
 
     kind: Kind = Kind.QUESTION
     processing_type: ProcessingType = "deferred"
-    type: Literal["markdown"] = "markdown"
     priority: Priority = Priority.MEDIUM
     request_text: _RequestText
     response_type: ResponseType = ResponseType.SINGLE_SELECT
@@ -50,12 +52,14 @@ class NewRequest(BaseModel):
     context: JsonObject | None = None
     platform: Platform = "api"
     platform_version: Annotated[str, Field(max_length=100), STORABLE] | None = None
+    callback_url: Url | None = None
+    tags: _Tags | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.processing_type == "time-sensitive":
             if self.timeout_seconds is None:
-                raise ValueError("timeout_seconds is required for time-sensitive requests")
+                raise own_words("timeout_seconds is required for time-sensitive requests")
             if self.timeout_seconds > MAX_TIMEOUT:
                 raise ValueError(f"timeout_seconds must be between {MIN_TIMEOUT} and {MAX_TIMEOUT}")
         if self.kind is Kind.APPROVAL and {"response_type", "response_config", "default_response"} & (
@@ -78,11 +82,13 @@ class RequestChange(BaseModel):
     timeout_seconds: _Timeout | None = None
     response_config: JsonObject | None = None
     default_response: Json = None
+    callback_url: Url | None = None
+    tags: _Tags | None = None
 
     @model_validator(mode="after")
     def _something(self) -> Self:
         if not self.model_fields_set:
-            raise ValueError("At least one field must be provided for update")
+            raise own_words("At least one field must be provided for update")
         return self
 
 
@@ -104,6 +110,28 @@ class Reviewer(BaseModel):
     id: str
     name: str
     email: str | None = None
+
+
+class Image(BaseModel):
+    """An image as it was fetched when the question was asked; served from our own address (H5)."""
+
+    model_config = ConfigDict(defer_build=True)
+
+    url: str
+    digest: str
+    content_type: str
+
+
+class Broadcast(BaseModel):
+    """One member whom a request was meant for."""
+
+    model_config = ConfigDict(defer_build=True)
+
+    user_id: str
+    email: str | None = None
+    role: str = "member"
+    notification_sent: bool = False
+    notification_error: str | None = None
 
 
 class ReviewRequest(BaseModel):
@@ -148,6 +176,13 @@ class ReviewRequest(BaseModel):
     decided_revision: int | None = None
     decision: str | None = None
     first_delivered_at: datetime | None = None
+    image_url: str | None = None
+    media: dict[str, Any] | None = None
+    images: list[Image] = Field(default_factory=list["Image"])
+    callback_url: str | None = None
+    tags: list[str] | None = None
+    broadcasted_at: datetime | None = None
+    dialect: str | None = None
 
 
 class Created(BaseModel):
@@ -171,6 +206,7 @@ class Created(BaseModel):
     joined: bool = False
     repeat: bool = False
     open_ahead: int = 0
+    notes: list[str] = Field(default_factory=list[str])
     request: ReviewRequest
 
 
@@ -188,6 +224,10 @@ class Loop(BaseModel):
     pending_count: int
     created_at: datetime
     updated_at: datetime
+    members: list[Member] | None = None
+    invite_code: str | None = None
+    join_url: str | None = None
+    qr_code_url: str | None = None
 
 
 def _status(value: object) -> object:
@@ -197,17 +237,23 @@ def _status(value: object) -> object:
 Sort = Literal["created_at_desc", "created_at_asc", "priority_desc", "status_asc"]
 
 
-class RequestFilter(BaseModel):
-    """Which requests to list (contract section 2.5)."""
+class LoopRequestFilter(BaseModel):
+    """Which requests to list, and how (contract section 2.5)."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     status: Annotated[Status, BeforeValidator(_status)] | None = None
     priority: Priority | None = None
-    loop_id: str | None = None
+    created_before: AwareDatetime | None = None
     limit: Annotated[int, Field(ge=1, le=100)] = 50
     offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     sort: Sort = "created_at_desc"
+
+
+class RequestFilter(LoopRequestFilter):
+    """The same over all loops, or one."""
+
+    loop_id: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{24}$"), AfterValidator(str.lower)] | None = None
 
 
 class Change(BaseModel):

@@ -6,10 +6,21 @@ KEY_TEST = "/v1/test"
 LOOPS = "/v1/api/loops"
 LOOP = "/v1/api/loops/{loop_id}"
 LOOP_REQUESTS = "/v1/api/loops/{loop_id}/requests"
+MEMBERS = "/v1/api/loops/{loop_id}/members"
+MEMBER = "/v1/api/loops/{loop_id}/members/{user_id}"
 REQUESTS = "/v1/api/requests"
 REQUEST = "/v1/api/requests/{request_id}"
+REQUEST_FEEDBACK = "/v1/api/requests/{request_id}/feedback"
+
+# the first generation's own
+REQUEST_RESPONSE = "/v1/api/requests/{request_id}/response"
+REQUEST_STATUS = "/v1/api/requests/{request_id}/status"
 
 # our additions
+LOOP_INVITE = "/v1/api/loops/{loop_id}/invite"
+QR_CODE = "/qr/{code}.png"
+HEALTH = "/health"
+READY = "/ready"
 REQUEST_WAIT = "/v1/api/requests/{request_id}/wait"
 REQUEST_DELIVERED = "/v1/api/requests/{request_id}/delivered"
 REQUEST_EVENTS = "/v1/api/requests/{request_id}/events"
@@ -21,13 +32,15 @@ REVIEW = "/v1/api/reviews/{request_id}"
 EVENTS = "/v1/api/events"
 EVENTS_STREAM = "/v1/api/events/stream"
 
-# the local service only
+# for whoever has the machine's terminal: sign-ins, keys, the end of the service
 HELLO = "/v1/local/hello"
 STATUS = "/v1/local/status"
 STOP = "/v1/local/stop"
 SIGN_INS = "/v1/local/sign-ins"
 OPEN_INBOX = "/v1/local/open-inbox"
 SESSIONS = "/v1/local/sessions"
+KEYS = "/v1/local/keys"
+KEY = "/v1/local/keys/{key_id}"
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 CLIENT_NAME = "X-HITL-Client"

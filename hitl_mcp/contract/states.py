@@ -53,7 +53,9 @@ class Channel(StrEnum):
 class Assurance(StrEnum):
     """How sure one can be that a person answered (H8).
 
-    `same_machine_user`: whoever runs as this operating-system user could have done it.
+    `same_machine_user`: whoever runs as this operating-system user could have done it. `signed_in`: a session of a
+    person on a server of its own, which agents reach by their keys only.
     """
 
     SAME_MACHINE_USER = "same_machine_user"
+    SIGNED_IN = "signed_in"

@@ -5,20 +5,34 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hitl_mcp.contract.states import Assurance, Channel
+from hitl_mcp.contract.teams import DEFAULT_SCOPES, Scope
 
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """The holder of an API key. May create, read, change and cancel its own requests; can never answer."""
+    """The holder of an API key. May create, read, change and cancel its own requests; can never answer.
+
+    Attributes:
+        client: which program asks, in its own words.
+        scopes: what the key was granted.
+        loop_ids: the only loops it reaches, or None.
+    """
 
     api_key_id: str
     user_id: str
     client: str | None = None
+    scopes: frozenset[Scope] = frozenset(DEFAULT_SCOPES)
+    loop_ids: frozenset[str] | None = None
+    email: str | None = None
 
     @property
     def actor(self) -> str:
         """As the event log writes it."""
         return f"key:{self.api_key_id}"
+
+    def reaches(self, loop_id: str) -> bool:
+        """Whether the key's own limit lets it near a loop (H9)."""
+        return self.loop_ids is None or loop_id in self.loop_ids
 
 
 @dataclass(frozen=True, slots=True)

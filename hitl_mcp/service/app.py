@@ -1,28 +1,55 @@
-"""Puts the service together: API, inbox and doorstep behind the guard."""
+"""Puts the service together: API, inbox, doorstep and MCP behind the guard."""
 
 from __future__ import annotations
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from hitl_mcp import __version__
 from hitl_mcp.service import envelope
-from hitl_mcp.service.api import events, local, loops, requests, reviews
+from hitl_mcp.service.api import events, first_generation, health, keys, local, loops, members, requests, reviews
+from hitl_mcp.service.auth import KnownKeys
 from hitl_mcp.service.context import Services
-from hitl_mcp.service.guard import Guard
+from hitl_mcp.service.guard import Faces, Guard
 from hitl_mcp.service.inbox import create_doorstep, create_inbox
+from hitl_mcp.service.limits import RateHeaders
+from hitl_mcp.service.prefixes import Prefixes
+
+EXPOSED = ["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After", "X-Request-Id",
+           "Mcp-Session-Id"]  # fmt: skip
 
 
 def create_api(services: Services) -> FastAPI:
     """The JSON API."""
     app = FastAPI(title="hitl_mcp", version=__version__, openapi_url=None, docs_url=None, redoc_url=None)
     app.state.services = services
+    app.state.known_keys = KnownKeys(services)
     envelope.install(app)
-    for part in (requests, reviews, loops, events, local):
+    for part in (requests, first_generation, loops, members, reviews, events, local, keys, health):
         app.include_router(part.router)
     return app
 
 
-def create_app(services: Services) -> ASGIApp:
-    """The whole service as one ASGI application."""
-    return Guard(create_api(services), create_inbox(services), create_doorstep(services), services.keys)
+def create_app(services: Services, mcp: ASGIApp | None = None) -> ASGIApp:
+    """The whole service as one ASGI application.
+
+    Args:
+        mcp: MCP over HTTP, made by whoever knows the tools.
+    """
+    api: ASGIApp = Prefixes(RateHeaders(create_api(services), services))
+    faces = Faces(
+        _for_origins(api, services), create_inbox(services), create_doorstep(services),
+        None if mcp is None else _for_origins(mcp, services),
+    )  # fmt: skip
+    return Guard(faces, services.keys)
+
+
+def _for_origins(app: ASGIApp, services: Services) -> ASGIApp:
+    """Let pages of the operator's list of origins call (CORS). No cookie is ever taken by these applications."""
+    if not services.cors_origins:
+        return app
+    return CORSMiddleware(
+        app, allow_origins=services.cors_origins, allow_methods=["*"], allow_headers=["*"], expose_headers=EXPOSED,
+        max_age=600,
+    )  # fmt: skip

@@ -1,24 +1,43 @@
 """Who is calling the API. Three credentials that never stand in for each other (D10).
 
-A route names the actor it serves by its parameter's type: `AgentCaller`, `ReviewerCaller`, `ConsoleCaller`. A test
-walks every route with an agent's key.
+A route names the actor it serves by its parameter's type: an agent with a scope (`LoopReader`, `Asker`, ...), a
+`ReviewerCaller`, a `ConsoleCaller`. A test walks every route with an agent's key.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hmac
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 from urllib.parse import unquote
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPBearer
 
 from hitl_mcp.contract.routes import CLIENT_NAME
+from hitl_mcp.contract.teams import Scope
 from hitl_mcp.errors import NotAllowed, NotAuthorised
-from hitl_mcp.service import people
+from hitl_mcp.service import keys, people
 from hitl_mcp.service.actors import Agent, Console, Person
 from hitl_mcp.service.context import Services
+from hitl_mcp.service.limits import count_call
 
 MAX_CLIENT_NAME = 100
+REMEMBERED_MS = 2_000
+REMEMBERED_KEYS = 1_000
+"""A key that was good is not looked up again for two seconds, so a revoked one works for at most that long."""
+
+
+_key = HTTPBearer(scheme_name="API key", description="An API key: `hitl-mcp keys create NAME`", auto_error=False)
+_session = HTTPBearer(scheme_name="Session", description="A signed-in person's session", auto_error=False)
+_terminal = HTTPBearer(scheme_name="Console", description="The machine's own terminal", auto_error=False)
+
+# for the API's own description only: each credential is read and judged below
+_ShownKey = Annotated[object, Security(_key)]
+_ShownSession = Annotated[object, Security(_session)]
+_ShownConsole = Annotated[object, Security(_terminal)]
 
 
 async def services_of(request: Request) -> Services:
@@ -32,48 +51,102 @@ def _bearer(request: Request) -> str:
     if given is None:
         raise NotAuthorised("Missing Authorization header")
     scheme, _, key = given.partition(" ")
+    if scheme.lower() == "bearer" and not key.strip():
+        raise NotAuthorised("Empty API key")
     if scheme.lower() != "bearer" or " " in key.strip():
         raise NotAuthorised("Invalid Authorization header format. Use 'Bearer <api_key>'")
-    if not key.strip():
-        raise NotAuthorised("Empty API key")
     return key.strip()
 
 
-def _same(given: str, known: str) -> bool:
-    return hmac.compare_digest(given.encode(), known.encode())
+def _same(given: str, known: str | None) -> bool:
+    return known is not None and hmac.compare_digest(given.encode(), known.encode())
 
 
-async def _agent(request: Request) -> Agent:
-    services, key = await services_of(request), _bearer(request)
-    if not _same(key, services.keys.agent):
-        if _same(key, services.keys.console):
+class KnownKeys:
+    """Looks keys up, and remembers good ones for a moment.
+
+    Args:
+        services: the running service.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._good: OrderedDict[str, tuple[int, Agent]] = OrderedDict()
+
+    async def agent(self, secret: str) -> Agent:
+        """Whom this secret stands for. Raises: NotAuthorised, NotAllowed for another kind of credential."""
+        services = self._services
+        if _same(secret, services.keys.agent):
+            return Agent(services.account.api_key_id, services.account.user_id, scopes=keys.ALL_SCOPES)
+        if _same(secret, services.keys.console):
             raise NotAllowed("The console's key cannot ask questions")
-        raise NotAuthorised("Invalid API key")
-    given = unquote(request.headers.get(CLIENT_NAME, ""), errors="replace")
-    name = "".join(c for c in given if c.isprintable())[:MAX_CLIENT_NAME]
-    return Agent(services.account.api_key_id, services.account.user_id, name or None)
+        known_as = keys.hashed(secret)
+        remembered = self._good.get(known_as)
+        if remembered is not None and 0 <= services.clock() - remembered[0] < REMEMBERED_MS:
+            return remembered[1]
+        self._good.pop(known_as, None)
+        known = await services.store.read(lambda tx: keys.find(tx, secret))
+        if known is None:
+            raise NotAuthorised("Invalid API key")
+        if known.revoked:
+            raise NotAuthorised("API key is inactive")
+        self._good[known_as] = (services.clock(), known.agent)
+        if len(self._good) > REMEMBERED_KEYS:
+            self._good.popitem(last=False)
+        return known.agent
 
 
-async def _reviewer(request: Request) -> Person:
+def _agent_with(scope: Scope | None) -> Callable[..., Awaitable[Agent]]:
+    async def caller(request: Request, _: _ShownKey) -> Agent:
+        known: KnownKeys = request.app.state.known_keys
+        agent = await known.agent(_bearer(request))
+        await count_call(request, await services_of(request), agent)
+        if scope is not None and scope not in agent.scopes:
+            raise NotAllowed(
+                f"This API key lacks the scope {scope.value}. Whoever runs the service makes one that has it: "
+                f"hitl-mcp keys create NAME --scope {scope.value}"
+            )
+        given = unquote(request.headers.get(CLIENT_NAME, ""), errors="replace")
+        name = "".join(c for c in given if c.isprintable())[:MAX_CLIENT_NAME]
+        return dataclasses.replace(agent, client=name) if name else agent
+
+    return caller
+
+
+async def _reviewer(request: Request, _: _ShownSession) -> Person:
     services, token = await services_of(request), _bearer(request)
-    if _same(token, services.keys.agent):
-        raise NotAllowed("An API key cannot answer. A person answers in the inbox or with `hitl-mcp respond`")
-    person = await services.store.read(lambda tx: people.person_of(tx, token))
+    person = await services.store.read(lambda tx: people.person_of(tx, token, services.keys.assurance))
     if person is None:
+        if await _is_a_key(request, token):
+            raise NotAllowed("An API key cannot answer. A person answers in the inbox or with `hitl-mcp respond`")
         raise NotAuthorised("This session is not known or has ended")
     return person
 
 
-async def _console(request: Request) -> Console:
+async def _console(request: Request, _: _ShownConsole) -> Console:
     services, key = await services_of(request), _bearer(request)
-    if _same(key, services.keys.agent):
-        raise NotAllowed("An API key cannot do this")
     if not _same(key, services.keys.console):
+        if await _is_a_key(request, key):
+            raise NotAllowed("An API key cannot do this")
         raise NotAuthorised("Invalid console key")
     return Console()
 
 
+async def _is_a_key(request: Request, token: str) -> bool:
+    known: KnownKeys = request.app.state.known_keys
+    try:
+        await known.agent(token)
+    except (NotAuthorised, NotAllowed):
+        return False
+    return True
+
+
 ServicesHere = Annotated[Services, Depends(services_of)]
-AgentCaller = Annotated[Agent, Depends(_agent)]
+AgentCaller = Annotated[Agent, Depends(_agent_with(None))]
+LoopReader = Annotated[Agent, Depends(_agent_with(Scope.LOOPS_READ))]
+LoopWriter = Annotated[Agent, Depends(_agent_with(Scope.LOOPS_WRITE))]
+MemberWriter = Annotated[Agent, Depends(_agent_with(Scope.MEMBERS_WRITE))]
+RequestReader = Annotated[Agent, Depends(_agent_with(Scope.REQUESTS_READ))]
+Asker = Annotated[Agent, Depends(_agent_with(Scope.REQUESTS_WRITE))]
 ReviewerCaller = Annotated[Person, Depends(_reviewer)]
 ConsoleCaller = Annotated[Console, Depends(_console)]

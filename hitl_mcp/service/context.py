@@ -7,33 +7,63 @@ from dataclasses import dataclass, field
 
 import anyio
 
+from hitl_mcp.contract.states import Assurance
 from hitl_mcp.service.clock import Clock
 from hitl_mcp.service.feed import Feed
 from hitl_mcp.service.lifecycle import Lifecycle
+from hitl_mcp.service.outgoing.guard import Outgoing
 from hitl_mcp.service.people import LocalAccount
 from hitl_mcp.service.store import Store
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The credentials of this run and the addresses it answers to."""
+    """The credentials of this run and the addresses it answers to.
 
-    agent: str
+    Attributes:
+        agent: the derived key of agents on this machine; None for a service that has no data folder.
+        public_url: the origin under which people and programs reach a team's server; None on one machine.
+        internal_port: where the process reaches its own API on loopback.
+        allowed_hosts: further names under which the API answers, as `name` or `name:port`.
+    """
+
+    agent: str | None
     console: str
     proof_secret: bytes
     instance: str
     port: int
     inbox_host: str
+    public_url: str | None = None
+    internal_port: int = 0
+    allowed_hosts: frozenset[str] = frozenset()
 
     @property
     def inbox_origin(self) -> str:
         """The one origin that may change anything from a browser."""
-        return f"http://{self.inbox_host}:{self.port}"
+        return self.public_url or f"http://{self.inbox_host}:{self.port}"
 
     @property
     def public_address(self) -> str:
-        """What an agent may know and tell its user; it leads to a page that shows nothing (H13)."""
-        return f"http://localhost:{self.port}"
+        """What an agent may know and tell its user; on one machine it leads to a page that shows nothing (H13)."""
+        return self.public_url or f"http://localhost:{self.port}"
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether people come over TLS."""
+        return self.inbox_origin.startswith("https://")
+
+    @property
+    def assurance(self) -> Assurance:
+        """How sure one can be of an answer given here (H8)."""
+        return Assurance.SAME_MACHINE_USER if self.public_url is None else Assurance.SIGNED_IN
+
+    def join_url(self, code: str) -> str:
+        """Where somebody with an invitation's code asks to join."""
+        return f"{self.public_address}/join/{code}"
+
+    def qr_url(self, code: str) -> str:
+        """The same as a picture."""
+        return f"{self.public_address}/qr/{code}.png"
 
 
 @dataclass(slots=True)
@@ -59,7 +89,12 @@ class Services:
     hosted_by: str
     stopping: anyio.Event
     open_inbox: Callable[[str | None], Awaitable[bool]]
+    outgoing: Outgoing
     warnings: list[str] = field(default_factory=list[str])
+    rate_limit: int | None = None
+    loop_aliases: dict[str, str] = field(default_factory=dict[str, str])
+    cors_origins: tuple[str, ...] = ()
+    database: str = "SQLite"
 
     def stop(self) -> None:
         """Begin to end: finish what is being written, let every stream return."""

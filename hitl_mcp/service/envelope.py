@@ -12,11 +12,19 @@ from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 
 from hitl_mcp.errors import AnswerRejected, BadRequest, Refused, refusal
+from hitl_mcp.service.faults import refusal_of
 
 
-def reply(msg: str, data: BaseModel | dict[str, Any], *, status: int = 200) -> Response:
-    """A successful answer."""
-    return Response(to_json({"error": False, "msg": msg, "data": data}), status, media_type="application/json")
+def reply(
+    msg: str, data: BaseModel | dict[str, Any], *, status: int = 200, beside: dict[str, Any] | None = None
+) -> Response:
+    """A successful answer.
+
+    Args:
+        beside: fields that callers of an older generation read beside the envelope.
+    """
+    body = {"error": False, "msg": msg, "data": data, **(beside or {})}
+    return Response(to_json(body), status, media_type="application/json")
 
 
 def refuse(error: Refused) -> Response:
@@ -26,6 +34,8 @@ def refuse(error: Refused) -> Response:
         body["data"] = error.details
     seconds = error.retry_after
     headers = {} if seconds is None else {"Retry-After": f"{seconds:g}"}
+    if error.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
     return Response(json.dumps(body), error.status, headers, "application/json")
 
 
@@ -45,7 +55,7 @@ def install(app: FastAPI) -> None:
     async def invalid(_: Request, error: Exception) -> Response:
         if not isinstance(error, RequestValidationError):
             raise error
-        return refuse(_invalid(error))
+        return refuse(refusal_of(error))
 
     async def http(_: Request, error: Exception) -> Response:
         if not isinstance(error, HTTPException):
@@ -61,20 +71,3 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(Exception, fault)
-
-
-def _invalid(error: RequestValidationError) -> Refused:
-    fault = error.errors()[0]
-    where = [str(part) for part in fault["loc"]]
-    if fault["type"] == "json_invalid":
-        return BadRequest("Invalid request body", str(fault.get("ctx", {}).get("error", "not JSON")))
-    if where[:1] == ["path"]:
-        kind = "loop" if "loop_id" in where else "request"
-        return BadRequest(f"Invalid {kind} ID format")
-    field = ".".join(where[1:])
-    why = str(fault["msg"]).removeprefix("Value error, ")
-    if field == "request_text" and fault["type"] in ("missing", "string_too_short"):
-        return BadRequest("Request text is required", "request_text must be between 1 and 2000 characters")
-    if why == "timeout_seconds is required for time-sensitive requests":
-        return BadRequest(why)
-    return BadRequest("Validation failed", f"{field} {why}".strip())

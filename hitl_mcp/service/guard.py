@@ -1,42 +1,72 @@
 """The outermost layer, pure ASGI (H35): which host was asked, how large a body may be, and the proof of who answers.
 
-Host names decide what is served, so that DNS rebinding reaches nothing: the API on loopback names, the inbox on its own
-name only, and on `localhost` a doorstep that shows nothing.
+Host names decide what is served, so that DNS rebinding reaches nothing. On one machine: the API on loopback names, the
+inbox on its own name only, and on `localhost` a doorstep that shows nothing. A team's server answers with everything
+under its public name; further names that the operator allows reach the API and MCP.
 """
 
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hitl_mcp.contract.local import proof
-from hitl_mcp.contract.routes import NONCE, PROOF
+from hitl_mcp.contract.routes import HEALTH, NONCE, PROOF, READY
 from hitl_mcp.service.context import Keys
 
 MAX_BODY_BYTES = 1_048_576
 MAX_NONCE = 100
+
+_API = re.compile(r"/v1/|/qr/|/loops(/|$)|/requests/[^/]+/(response|status)$|(/docs(/|$)|/openapi\.json$|/llms\.txt$)")
+_MCP = re.compile(r"/mcp$|/sse$|/messages/")
+_ANYWHERE = (HEALTH, READY)
+"""Answered under any host name: load balancers ask by address, and the answer tells nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Faces:
+    """What a service shows.
+
+    Attributes:
+        api: the JSON API and its description.
+        inbox: people's pages.
+        doorstep: a page that only tells where the inbox can be opened.
+        mcp: MCP over HTTP, where it is served.
+    """
+
+    api: ASGIApp
+    inbox: ASGIApp
+    doorstep: ASGIApp
+    mcp: ASGIApp | None = None
+
+    def for_programs(self, path: str) -> ASGIApp | None:
+        """What programs ask for, if this path is theirs."""
+        if _API.match(path):
+            return self.api
+        return self.mcp if _MCP.match(path) else None
 
 
 class Guard:
     """Dispatches by host.
 
     Args:
-        api: answers `/v1` on loopback names.
-        inbox: answers on the inbox's own host.
-        doorstep: answers everything else on loopback names.
+        faces: what is served.
         keys: the addresses and secrets of this run.
     """
 
-    def __init__(self, api: ASGIApp, inbox: ASGIApp, doorstep: ASGIApp, keys: Keys) -> None:
-        self._api = api
-        self._inbox = inbox
-        self._doorstep = doorstep
+    def __init__(self, faces: Faces, keys: Keys) -> None:
+        self._faces = faces
         self._keys = keys
-        self._inbox_host = f"{keys.inbox_host}:{keys.port}".encode()
-        self._loopback = {f"{name}:{keys.port}".encode() for name in ("127.0.0.1", "localhost")}
+        self._inbox_host = f"{keys.inbox_host}:{keys.port}"
+        self._public_host = urlsplit(keys.public_url).netloc.lower() if keys.public_url else None
+        ports = {keys.port, keys.internal_port}
+        self._loopback = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]") for port in ports}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -45,10 +75,13 @@ class Guard:
         headers = dict(scope["headers"])
         nonce = headers.get(NONCE.lower().encode())
         if nonce is not None and len(nonce) <= MAX_NONCE:
-            send = _proving(send, proof(self._keys.proof_secret, nonce.decode("latin-1"), self._keys.port))
-        app = self._app_for(scope["path"], headers.get(b"host", b"").lower())
+            send = _proving(send, proof(self._keys.proof_secret, nonce.decode("latin-1"), self._keys.internal_port))
+        app = self._app_for(scope["path"], headers.get(b"host", b"").decode("latin-1").lower())
         if app is None:
-            await _refuse(send, 421, "This address does not serve that host. Use the address hitl-mcp gave you")
+            await _refuse(
+                send, 421, "This address does not serve that host. Use the address hitl-mcp gave you; whoever runs a "
+                "server allows further names by HITL_PUBLIC_URL and HITL_ALLOWED_HOSTS",
+            )  # fmt: skip
             return
         length = headers.get(b"content-length", b"0")
         if not length.isdigit() or int(length) > MAX_BODY_BYTES:
@@ -56,13 +89,19 @@ class Guard:
             return
         await app(scope, _limited(receive), send)
 
-    def _app_for(self, path: str, host: bytes) -> ASGIApp | None:
-        is_api = path.startswith("/v1/")
-        if host in self._loopback and is_api:
-            return self._api
+    def _app_for(self, path: str, host: str) -> ASGIApp | None:
+        if path in _ANYWHERE:
+            return self._faces.api
+        programs = self._faces.for_programs(path)
+        if host == self._public_host:
+            return programs or self._faces.inbox
+        if host in self._loopback:
+            return programs or self._faces.doorstep
         if host == self._inbox_host:
-            return None if is_api else self._inbox
-        return self._doorstep if host in self._loopback else None
+            return None if programs is self._faces.api or self._public_host else self._faces.inbox
+        if host in self._keys.allowed_hosts or host.rsplit(":", 1)[0] in self._keys.allowed_hosts:
+            return programs
+        return None
 
 
 def _limited(receive: Receive) -> Receive:

@@ -1,14 +1,17 @@
-"""Loops and their members: plain record keeping."""
+"""Loops: plain record keeping. The person behind a key makes them, and is their first active member (H9)."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, insert, select
+from sqlalchemy import Row, bindparam, func, insert, or_, select, update
 
-from hitl_mcp.contract.ids import new_id
+from hitl_mcp.contract.answers import slug
+from hitl_mcp.contract.ids import is_id, new_id
 from hitl_mcp.contract.models import Loop
-from hitl_mcp.errors import BadRequest, NotFound
+from hitl_mcp.contract.teams import LoopChange
+from hitl_mcp.errors import BadRequest, NotAllowed, NotFound
+from hitl_mcp.service.actors import Agent
 from hitl_mcp.service.clock import moment
 from hitl_mcp.service.rows import IS_OPEN, columns
 from hitl_mcp.service.store.base import Tx
@@ -24,12 +27,27 @@ _pending = (
     )
     .scalar_subquery()
 )
-_all = select(loops, _members.label("member_count"), _pending.label("pending_count")).order_by(
-    loops.c.created_at, loops.c.id
+_all = (
+    select(loops, _members.label("member_count"), _pending.label("pending_count"))
+    .where(loops.c.archived_at.is_(None))
+    .order_by(loops.c.created_at, loops.c.id)
 )
+_joined = select(members.c.loop_id).where(members.c.user_id == bindparam("user_id"), members.c.status == "active")
+_of_person = _all.where(or_(loops.c.creator_id == bindparam("user_id"), loops.c.id.in_(_joined)))
 _one = _all.where(loops.c.id == bindparam("loop_id"))
-_active = select(func.count()).where(members.c.loop_id == bindparam("loop_id"), members.c.status == "active")
-_exists = select(loops.c.id).where(loops.c.id == bindparam("loop_id"))
+_where_to_ask = select(
+    loops.c.creator_id,
+    select(func.count())
+    .where(members.c.loop_id == loops.c.id, members.c.status == "active")
+    .scalar_subquery()
+    .label("reached"),
+).where(loops.c.id == bindparam("loop_id"), loops.c.archived_at.is_(None))
+_is_member = select(members.c.user_id).where(
+    members.c.loop_id == bindparam("loop_id"), members.c.user_id == bindparam("user_id"), members.c.status == "active"
+)
+_open_in = select(func.count()).where(
+    requests.c.loop_id == bindparam("loop_id"), IS_OPEN, requests.c.timeout_at > bindparam("now")
+)
 
 
 def _loop(row: Row[Any]) -> Loop:
@@ -37,9 +55,14 @@ def _loop(row: Row[Any]) -> Loop:
     return Loop.model_validate(fields | {"created_at": moment(row.created_at), "updated_at": moment(row.updated_at)})
 
 
-def listed(tx: Tx) -> list[Loop]:
-    """Every loop, oldest first."""
-    return [_loop(row) for row in tx.connection.execute(_all, {"now": tx.now})]
+def listed(tx: Tx, user_id: str) -> list[Loop]:
+    """The loops a person made or is an active member of, oldest first."""
+    return [_loop(row) for row in tx.connection.execute(_of_person, {"now": tx.now, "user_id": user_id})]
+
+
+def visible(tx: Tx, agent: Agent) -> list[Loop]:
+    """The loops a key reaches: its person's, within the key's own limit."""
+    return [loop for loop in listed(tx, agent.user_id) if agent.reaches(loop.id)]
 
 
 def found(tx: Tx, loop_id: str) -> Loop:
@@ -50,17 +73,62 @@ def found(tx: Tx, loop_id: str) -> Loop:
     return _loop(row)
 
 
-def active_members(tx: Tx, loop_id: str) -> int:
-    """How many people a request of this loop reaches. Raises: NotFound, BadRequest when there is nobody."""
-    count = tx.connection.execute(_active, {"loop_id": loop_id}).scalar_one()
-    if count == 0:
-        if tx.connection.execute(_exists, {"loop_id": loop_id}).first() is None:
-            raise NotFound("Loop not found")
+def find_visible(tx: Tx, agent: Agent, loop_id: str) -> Loop:
+    """One loop that this key reaches. Raises: NotFound, NotAllowed."""
+    loop = found(tx, loop_id)
+    if not agent.reaches(loop_id) or not (loop.creator_id == agent.user_id or is_member(tx, loop_id, agent.user_id)):
+        raise NotAllowed("Access denied to this loop")
+    return loop
+
+
+def find_owned(tx: Tx, agent: Agent, loop_id: str, may: str) -> Loop:
+    """One loop that this key's person made.
+
+    Args:
+        may: what only the creator may do, for the refusal (`update the loop`).
+
+    Raises: NotFound, NotAllowed.
+    """
+    loop = find_visible(tx, agent, loop_id)
+    if loop.creator_id != agent.user_id:
+        raise NotAllowed(f"Only loop creator can {may}")
+    return loop
+
+
+def is_member(tx: Tx, loop_id: str, user_id: str) -> bool:
+    """Whether a person is an active member."""
+    return tx.connection.execute(_is_member, {"loop_id": loop_id, "user_id": user_id}).first() is not None
+
+
+def named(tx: Tx, loop_id: str) -> str:
+    """The loop's name, also after it was archived."""
+    return str(tx.connection.execute(select(loops.c.name).where(loops.c.id == loop_id)).scalar_one())
+
+
+def is_member_anywhere(tx: Tx, user_id: str) -> bool:
+    """Whether a person answers for any loop; a newcomer who was not confirmed yet does not."""
+    anywhere = select(members.c.user_id).where(members.c.user_id == user_id, members.c.status == "active").limit(1)
+    return tx.connection.execute(anywhere).first() is not None
+
+
+def reviewers_for(tx: Tx, agent: Agent, loop_id: str) -> int:
+    """How many people a request of this agent in this loop reaches.
+
+    Raises: NotFound, NotAllowed when the loop is another's or out of the key's reach, BadRequest when nobody is there.
+    """
+    row = tx.connection.execute(_where_to_ask, {"loop_id": loop_id}).first()
+    if row is None:
+        raise NotFound("Loop not found")
+    if not agent.reaches(loop_id):
+        raise NotAllowed("Access denied to this loop")
+    if row.creator_id != agent.user_id:
+        raise NotAllowed("Only loop creators can create requests")
+    if row.reached == 0:
         raise BadRequest("No active members found in the loop")
-    return count
+    return int(row.reached)
 
 
-def add_loop(tx: Tx, *, name: str, description: str, icon: str, creator_id: str) -> str:
+def add_loop(tx: Tx, *, name: str, description: str | None, icon: str, creator_id: str) -> str:
     """A new loop whose creator is its first active member; returns its id."""
     loop_id = new_id()
     stamp = {"created_at": tx.now, "updated_at": tx.now}
@@ -72,3 +140,53 @@ def add_loop(tx: Tx, *, name: str, description: str, icon: str, creator_id: str)
         insert(members), {"loop_id": loop_id, "user_id": creator_id, "status": "active", "joined_at": tx.now}
     )
     return loop_id
+
+
+def limited_key() -> NotAllowed:
+    """A key that is limited to loops could not reach one it makes."""
+    return NotAllowed("This API key is limited to some loops, so it cannot make another. Use a key without --loop")
+
+
+def change(tx: Tx, agent: Agent, loop_id: str, wanted: LoopChange) -> Loop:
+    """Rename or describe a loop. Raises: NotFound, NotAllowed."""
+    find_owned(tx, agent, loop_id, "update the loop")
+    given = wanted.model_dump(include=wanted.model_fields_set)
+    tx.connection.execute(update(loops).where(loops.c.id == loop_id).values(**given, updated_at=tx.now))
+    return found(tx, loop_id)
+
+
+def archive(tx: Tx, agent: Agent, loop_id: str) -> dict[str, Any]:
+    """Take a loop out of use and keep its requests and events (H9); the contract calls it delete.
+
+    Raises: NotFound, NotAllowed, BadRequest while requests are open.
+    """
+    loop = find_owned(tx, agent, loop_id, "delete the loop")
+    # the update comes first: on a database with several writers it keeps new requests of this loop waiting
+    done = update(loops).where(loops.c.id == loop_id, loops.c.archived_at.is_(None)).values(archived_at=tx.now)
+    tx.connection.execute(done)
+    waiting = tx.connection.execute(_open_in, {"loop_id": loop_id, "now": tx.now}).scalar_one()
+    if waiting:
+        raise BadRequest(
+            "Cannot delete loop with active requests", f"{waiting} open; cancel them or wait for their decisions"
+        )
+    deleted = {"members_removed": loop.member_count, "requests_deleted": 0, "responses_deleted": 0}
+    return {"loop_id": loop_id, "deleted_at": moment(tx.now), "archived": True, "deleted_data": deleted}
+
+
+def resolve(tx: Tx, agent: Agent, wanted: str, named: dict[str, str]) -> str:
+    """The id of the loop that an id, name, slug or the operator's alias means (compatibility section 2).
+
+    Args:
+        named: the operator's aliases.
+
+    Raises: NotFound that lists what there is.
+    """
+    name = named.get(wanted, wanted)
+    there = visible(tx, agent)
+    if is_id(name):
+        return name.lower()
+    exact = [loop.id for loop in there if loop.name == name]
+    matching = exact or [loop.id for loop in there if slug(loop.name) == slug(name)]
+    if len(matching) == 1:
+        return matching[0]
+    raise NotFound("Loop not found", {"loop": wanted, "loops": [loop.name for loop in there]})

@@ -3,36 +3,32 @@
 from __future__ import annotations
 
 import getpass
-import hashlib
 import secrets
 from dataclasses import dataclass
 
 from sqlalchemy import bindparam, delete, insert, select
 
 from hitl_mcp.contract.ids import new_id
-from hitl_mcp.contract.states import Channel
-from hitl_mcp.errors import NotAuthorised
+from hitl_mcp.contract.states import Assurance, Channel
+from hitl_mcp.errors import NotAuthorised, NotFound
 from hitl_mcp.service import loops
 from hitl_mcp.service.actors import Person
+from hitl_mcp.service.keys import hashed
+from hitl_mcp.service.members import CODE_LETTERS
 from hitl_mcp.service.store.base import Tx
 from hitl_mcp.service.store.tables import api_keys, facts, sessions, sign_ins, users
 
 SIGN_IN_MS = 60_000
 SESSION_MS = 30 * 24 * 3_600_000
 TERMINAL_SESSION_MS = 10 * 60_000
-_CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # nothing that looks like something else
 
 
 @dataclass(frozen=True, slots=True)
 class LocalAccount:
-    """The machine's user: the first person, the owner of the agents' key, a member of the default loop."""
+    """The first person: whoever runs the service. Owner of the folder's own key, member of the default loop."""
 
     user_id: str
     api_key_id: str
-
-
-def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def local_account(tx: Tx) -> LocalAccount:
@@ -64,12 +60,12 @@ def new_sign_in(tx: Tx, user_id: str, *, typed: bool = False) -> str:
         typed: a short one for a person to type, else one of 256 bits for a form.
     """
     if typed:
-        letters = "".join(secrets.choice(_CODE_LETTERS) for _ in range(10))
+        letters = "".join(secrets.choice(CODE_LETTERS) for _ in range(10))
         code = f"{letters[:5]}-{letters[5:]}"
     else:
         code = secrets.token_urlsafe(32)
     tx.connection.execute(delete(sign_ins).where(sign_ins.c.expires_at <= tx.now))
-    entry = {"code_hash": _hash(_plain(code)), "user_id": user_id, "expires_at": tx.now + SIGN_IN_MS}
+    entry = {"code_hash": hashed(_plain(code)), "user_id": user_id, "expires_at": tx.now + SIGN_IN_MS}
     tx.connection.execute(insert(sign_ins), entry)
     return code
 
@@ -85,20 +81,13 @@ def sign_in(tx: Tx, code: str, channel: Channel) -> str:
     """Use up a code and open a session; returns the session's token. Raises: NotAuthorised."""
     used = (
         delete(sign_ins)
-        .where(sign_ins.c.code_hash == _hash(_plain(code)))
+        .where(sign_ins.c.code_hash == hashed(_plain(code)))
         .returning(sign_ins.c.user_id, sign_ins.c.expires_at)
     )
     found = tx.connection.execute(used).first()
     if found is None or found.expires_at <= tx.now:
         raise NotAuthorised("This sign-in is used up, expired or wrong. Ask for a new one: hitl-mcp inbox")
-    token = secrets.token_urlsafe(32)
-    lifetime = SESSION_MS if channel is Channel.INBOX else TERMINAL_SESSION_MS
-    tx.connection.execute(
-        insert(sessions),
-        {"token_hash": _hash(token), "user_id": found.user_id, "channel": channel.value, "created_at": tx.now,
-         "expires_at": tx.now + lifetime},
-    )  # fmt: skip
-    return token
+    return new_session(tx, found.user_id, channel)
 
 
 def forget_code(tx: Tx) -> None:
@@ -113,15 +102,39 @@ _person = (
 )
 
 
-def person_of(tx: Tx, token: str) -> Person | None:
-    """Who holds this session, if it lives."""
-    row = tx.connection.execute(_person, {"token_hash": _hash(token), "now": tx.now}).first()
-    return None if row is None else Person(row.id, row.name, Channel(row.channel))
+def person_of(tx: Tx, token: str, assurance: Assurance) -> Person | None:
+    """Who holds this session, if it lives.
+
+    Args:
+        assurance: what an answer over this service is worth.
+    """
+    row = tx.connection.execute(_person, {"token_hash": hashed(token), "now": tx.now}).first()
+    return None if row is None else Person(row.id, row.name, Channel(row.channel), assurance)
+
+
+def with_address(tx: Tx, email: str) -> str:
+    """The id of the person with this address. Raises: NotFound."""
+    user_id = tx.connection.execute(select(users.c.id).where(users.c.email == email)).scalar()
+    if user_id is None:
+        raise NotFound("Nobody with this address is known here", email)
+    return str(user_id)
+
+
+def new_session(tx: Tx, user_id: str, channel: Channel) -> str:
+    """Open a session; returns its token."""
+    token = secrets.token_urlsafe(32)
+    lifetime = SESSION_MS if channel is Channel.INBOX else TERMINAL_SESSION_MS
+    tx.connection.execute(
+        insert(sessions),
+        {"token_hash": hashed(token), "user_id": user_id, "channel": channel.value, "created_at": tx.now,
+         "expires_at": tx.now + lifetime},
+    )  # fmt: skip
+    return token
 
 
 def sign_out(tx: Tx, token: str) -> None:
     """End one session."""
-    tx.connection.execute(delete(sessions).where(sessions.c.token_hash == _hash(token)))
+    tx.connection.execute(delete(sessions).where(sessions.c.token_hash == hashed(token)))
 
 
 def end_sessions(tx: Tx) -> None:
@@ -135,3 +148,12 @@ def end_terminal_sessions(tx: Tx, user_id: str) -> None:
     tx.connection.execute(
         delete(sessions).where(sessions.c.user_id == user_id, sessions.c.channel == Channel.TERMINAL.value)
     )
+
+
+def server_secret(tx: Tx) -> bytes:
+    """The secret that every process of one database shares; form tokens are made with it."""
+    known = tx.connection.execute(select(facts.c.value).where(facts.c.name == "server_secret")).scalar()
+    if known is None:
+        known = secrets.token_hex(32)
+        tx.connection.execute(insert(facts), {"name": "server_secret", "value": known})
+    return bytes.fromhex(known)

@@ -7,14 +7,14 @@ from typing import Any
 
 from sqlalchemy import Row, Select, and_, bindparam, case, func, literal_column, or_, select
 
-from hitl_mcp.contract.models import RequestFilter, Reviewer, ReviewRequest
+from hitl_mcp.contract.models import Broadcast, RequestFilter, Reviewer, ReviewRequest
 from hitl_mcp.contract.outcome import decision_of
 from hitl_mcp.contract.states import OPEN, Kind, Status
 from hitl_mcp.errors import NotAllowed, NotFound
-from hitl_mcp.service.actors import Agent
+from hitl_mcp.service.actors import Agent, Person
 from hitl_mcp.service.clock import maybe_moment, moment
 from hitl_mcp.service.store.base import Tx
-from hitl_mcp.service.store.tables import events, requests, users
+from hitl_mcp.service.store.tables import events, members, requests, users
 
 OPEN_STATES = sorted(OPEN)
 IS_OPEN = requests.c.status.in_([literal_column(f"'{state.value}'") for state in OPEN_STATES])
@@ -83,7 +83,13 @@ def view(row: Columns, now: int) -> ReviewRequest:
         "first_delivered_at": maybe_moment(row["first_delivered_at"]),
         "response_data": answer,
         "decision": decision_of(kind, status, answer),
+        "tags": None if row["tags"] is None else json.loads(row["tags"]),
+        "broadcasted_at": moment(row["created_at"]),
+        "media": None,
     }
+    if row["media"] is not None:
+        kept = json.loads(row["media"])
+        fields |= {"media": kept["given"], "images": kept["images"], "image_url": kept["given"].get("image_url")}
     if claimed:
         fields["claimed_by_user"] = Reviewer(id=row["claimed_by"], name=row["claimer_name"], email=row["claimer_email"])
     if row["response_by"] is not None:
@@ -100,11 +106,58 @@ def find_view(tx: Tx, request_id: str) -> ReviewRequest:
 
 
 def find_own(tx: Tx, agent: Agent, request_id: str) -> ReviewRequest:
-    """One request of this agent's key. Raises: NotFound, NotAllowed."""
+    """One request made with this key. Raises: NotFound, NotAllowed."""
     row = find(tx, request_id)
     if row["api_key_id"] != agent.api_key_id:
         raise NotAllowed("Access denied to this request")
     return view(row, tx.now)
+
+
+_in_loop_of = select(members.c.user_id).where(
+    members.c.loop_id == bindparam("loop_id"), members.c.user_id == bindparam("user_id"), members.c.status == "active"
+)
+
+
+def find_readable(tx: Tx, agent: Agent, request_id: str) -> ReviewRequest:
+    """One request that this key may read: its own, or one of a loop that its person belongs to (contract section 1.2).
+
+    Raises: NotFound, NotAllowed.
+    """
+    row = find(tx, request_id)
+    if row["api_key_id"] != agent.api_key_id:
+        near = {"loop_id": row["loop_id"], "user_id": agent.user_id}
+        if not agent.reaches(row["loop_id"]) or tx.connection.execute(_in_loop_of, near).first() is None:
+            raise NotAllowed("Access denied to this request")
+    return view(row, tx.now)
+
+
+def columns_for(tx: Tx, person: Person, request_id: str) -> Columns:
+    """A request's columns, if it is of a loop that this person answers for. Raises: NotFound."""
+    row = find(tx, request_id)
+    near = {"loop_id": row["loop_id"], "user_id": person.user_id}
+    if tx.connection.execute(_in_loop_of, near).first() is None:
+        raise NotFound("Request not found")
+    return row
+
+
+def find_for(tx: Tx, person: Person, request_id: str) -> ReviewRequest:
+    """One request of a loop that this person answers for. Raises: NotFound."""
+    return view(columns_for(tx, person, request_id), tx.now)
+
+
+def broadcast(tx: Tx, request: ReviewRequest) -> list[Broadcast]:
+    """The members whom a request reached: those who were active when it was asked."""
+    query = (
+        select(members.c.user_id, users.c.email)
+        .join(users, users.c.id == members.c.user_id)
+        .where(
+            members.c.loop_id == request.loop_id,
+            members.c.status == "active",
+            members.c.joined_at <= int(request.created_at.timestamp() * 1000),
+        )
+        .order_by(members.c.joined_at, members.c.user_id)
+    )
+    return [Broadcast(user_id=row.user_id, email=row.email) for row in tx.connection.execute(query)]
 
 
 _PRIORITY_RANK = case({"critical": 0, "high": 1, "medium": 2, "low": 3}, value=requests.c.priority, else_=4)
@@ -132,10 +185,16 @@ def _has_status(status: Status, now: int) -> Any:
 
 
 def listed(tx: Tx, wanted: RequestFilter, agent: Agent | None = None) -> tuple[list[ReviewRequest], int]:
-    """The requests that match, one page of them, and how many match in all."""
+    """The requests that match, one page of them, and how many match in all.
+
+    Args:
+        agent: only those made with this key; None for everybody's.
+    """
     query = _view
     if agent is not None:
         query = query.where(requests.c.api_key_id == agent.api_key_id)
+    if wanted.created_before is not None:
+        query = query.where(requests.c.created_at < int(wanted.created_before.timestamp() * 1000))
     if wanted.status is not None:
         query = query.where(_has_status(wanted.status, tx.now))
     if wanted.priority is not None:
@@ -150,8 +209,12 @@ def listed(tx: Tx, wanted: RequestFilter, agent: Agent | None = None) -> tuple[l
 _is_open = and_(IS_OPEN, requests.c.timeout_at > bindparam("now"))
 _open_count = select(func.count()).select_from(requests).where(_is_open)
 _some_open = select(func.count()).select_from(select(requests.c.id).where(_is_open).limit(bindparam("most")).subquery())
-_open_first = _view.where(_is_open).order_by(_PRIORITY_RANK, requests.c.timeout_at, requests.c.id)
-_recent = _view.where(~_is_open).order_by(requests.c.updated_at.desc(), requests.c.id).limit(bindparam("limit"))
+_mine = requests.c.loop_id.in_(
+    select(members.c.loop_id).where(members.c.user_id == bindparam("user_id"), members.c.status == "active")
+)
+_open_of = select(func.count()).select_from(requests).where(_is_open, _mine)
+_open_first = _view.where(_is_open, _mine).order_by(_PRIORITY_RANK, requests.c.timeout_at, requests.c.id)
+_recent = _view.where(~_is_open, _mine).order_by(requests.c.updated_at.desc(), requests.c.id).limit(bindparam("limit"))
 
 
 def open_count(tx: Tx) -> int:
@@ -164,14 +227,21 @@ def some_open(tx: Tx, most: int) -> int:
     return tx.connection.execute(_some_open, {"now": tx.now, "most": most}).scalar_one()
 
 
-def open_requests(tx: Tx, limit: int) -> list[ReviewRequest]:
-    """What waits for a person, the most urgent first."""
-    return [view(columns(row), tx.now) for row in tx.connection.execute(_open_first.limit(limit), {"now": tx.now})]
+def open_count_for(tx: Tx, person: Person) -> int:
+    """How many requests wait in the loops of this person."""
+    return tx.connection.execute(_open_of, {"now": tx.now, "user_id": person.user_id}).scalar_one()
 
 
-def recently_closed(tx: Tx, limit: int) -> list[ReviewRequest]:
-    """What was closed last, newest first."""
-    return [view(columns(row), tx.now) for row in tx.connection.execute(_recent, {"now": tx.now, "limit": limit})]
+def open_requests(tx: Tx, person: Person, limit: int) -> list[ReviewRequest]:
+    """What waits in the loops of this person, the most urgent first."""
+    found = tx.connection.execute(_open_first.limit(limit), {"now": tx.now, "user_id": person.user_id})
+    return [view(columns(row), tx.now) for row in found]
+
+
+def recently_closed(tx: Tx, person: Person, limit: int) -> list[ReviewRequest]:
+    """What was closed last in the loops of this person, newest first."""
+    values = {"now": tx.now, "user_id": person.user_id, "limit": limit}
+    return [view(columns(row), tx.now) for row in tx.connection.execute(_recent, values)]
 
 
 _history = select(events).where(events.c.request_id == bindparam("request_id")).order_by(events.c.seq)

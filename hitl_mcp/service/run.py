@@ -1,4 +1,4 @@
-"""Runs one local service: lock, store, socket, application, and the tasks beside it (D13)."""
+"""Runs one service: storage, sockets, application, and the tasks beside it (D13)."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ import signal
 import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from socket import socket
+from typing import Protocol
 
 import anyio
+import anyio.abc
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hitl_mcp import __version__
 from hitl_mcp.contract import local as derive
@@ -23,27 +27,45 @@ from hitl_mcp.contract.local import CONTRACT_VERSION, ServiceState
 from hitl_mcp.service import people
 from hitl_mcp.service.app import create_app
 from hitl_mcp.service.broker import Broker
-from hitl_mcp.service.broker.local import LocalBroker
 from hitl_mcp.service.clock import Clock, wall_clock
 from hitl_mcp.service.context import Keys, Presence, Services
 from hitl_mcp.service.feed import Feed
 from hitl_mcp.service.lifecycle import Lifecycle
-from hitl_mcp.service.local.folder import DataFolder, disk_warnings, open_folder, take_lock
+from hitl_mcp.service.local.folder import DataFolder
 from hitl_mcp.service.local.idle import end_when_idle
-from hitl_mcp.service.local.socket import Listening, listen
+from hitl_mcp.service.local.socket import internal, listen, listen_at
+from hitl_mcp.service.logs import LoggedRequests
 from hitl_mcp.service.notify.announcer import announce_questions
 from hitl_mcp.service.notify.browser import BrowserOpener
 from hitl_mcp.service.notify.desktop import Desktop
-from hitl_mcp.service.store.sqlite import SQLiteStore
+from hitl_mcp.service.outgoing.guard import Outgoing
+from hitl_mcp.service.storage import open_storage
 from hitl_mcp.service.timers import Timers
-from hitl_mcp.settings import Settings, can_show_a_browser, has_session_bus
+from hitl_mcp.settings import Settings, can_show_a_browser, has_session_bus, listed
 
 log = logging.getLogger(__name__)
 
 DOWN_SECONDS = 5.0
-"""Sessions end when the service was down for longer (H14)."""
+"""Sessions on one machine end when the service was down for longer (H14)."""
 ALIVE_SECONDS = 1.0
-DRAIN_SECONDS = 0.5
+SERVE = "serve"
+"""Who hosts a team's server: `hitl-mcp serve`. It does not end by itself and has no desktop."""
+SERVE_PORT = 8000
+
+
+class Mounted(Protocol):
+    """An application that the service serves beside its own, such as MCP over HTTP."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        ...
+
+    async def drain(self) -> None:
+        """Let every call that waits return, while the API still answers."""
+        ...
+
+
+Mount = Callable[[Keys], AbstractAsyncContextManager[Mounted]]
 
 
 class _Server(uvicorn.Server):
@@ -54,6 +76,14 @@ class _Server(uvicorn.Server):
         yield
 
 
+@dataclass(frozen=True, slots=True)
+class _Sockets:
+    listening: list[socket]
+    port: int
+    internal_port: int
+    moved: bool
+
+
 @asynccontextmanager
 async def running(
     settings: Settings,
@@ -61,84 +91,113 @@ async def running(
     hosted_by: str,
     clock: Clock = wall_clock,
     broker: Broker | None = None,
+    mount: Mount | None = None,
 ) -> AsyncGenerator[Services]:
-    """The local service of a data folder, for as long as the block runs.
+    """A service, for as long as the block runs.
 
     Args:
-        settings: folder, port and how people are told.
-        hosted_by: `background` or `stdio`; shown by `hitl-mcp status`.
+        settings: storage, addresses and how people are told.
+        hosted_by: `background`, `stdio`, `serve` or `console`; shown by `hitl-mcp status`.
         clock: milliseconds since 1970.
-        broker: wake-ups; by default those of this process.
+        broker: wake-ups; by default those of the storage.
+        mount: makes MCP over HTTP.
 
     Raises: NotConfigured, with words for a person, when it cannot run here.
     """
     async with AsyncExitStack() as stack:
-        folder = open_folder(settings.data_dir)
-        lock = take_lock(folder)
-        stack.callback(lock.release)
-        warnings = disk_warnings(folder.path)
-        for warning in warnings:
-            log.warning("%s", warning)
-        store = SQLiteStore(folder.database, clock, folder.backups)
-        stack.callback(store.close, DRAIN_SECONDS)
-        listening = listen(folder, settings.port)
-        stack.callback(listening.socket.close)
+        storage = await open_storage(stack, settings, clock, broker)
+        store, folder = storage.store, storage.folder
+        sockets = _open_sockets(stack, settings, folder, hosted_by)
         account = await store.write(people.local_account)
-        if listening.moved or _down_seconds(folder) > DOWN_SECONDS:
+        secret = folder.secret if folder is not None else await store.write(people.server_secret)
+        alone = folder is not None and hosted_by != SERVE
+        if folder is not None and alone and (sockets.moved or _down_seconds(folder) > DOWN_SECONDS):
             await store.write(people.end_sessions)
 
-        bell = broker or LocalBroker()
-        store.on_commit(bell.publish)
-        feed = Feed(store, bell)
+        store.on_commit(storage.broker.publish)
+        feed = Feed(store, storage.broker)
         await feed.start()
         lifecycle = Lifecycle(store)
-        timers = Timers(lifecycle, clock)
-        keys = _keys(folder, listening, settings)
+        timers = Timers(lifecycle, storage.clock)
+        keys = _keys(secret, sockets, settings, has_folder=folder is not None)
         opener = BrowserOpener(
-            store, account.user_id, keys.inbox_origin, folder.path / "open", usable=can_show_a_browser()
-        )
+            store, account.user_id, keys.inbox_origin, settings.data_dir / "open",
+            usable=alone and can_show_a_browser(),
+        )  # fmt: skip
         stack.callback(opener.clean)
         stopping = anyio.Event()
         services = Services(
-            store=store, lifecycle=lifecycle, feed=feed, clock=clock, account=account, keys=keys, presence=Presence(),
-            started_at=clock(), hosted_by=hosted_by, stopping=stopping, open_inbox=opener.open, warnings=warnings,
+            store=store, lifecycle=lifecycle, feed=feed, clock=storage.clock, account=account, keys=keys,
+            presence=Presence(), started_at=storage.clock(), hosted_by=hosted_by, stopping=stopping,
+            open_inbox=opener.open, outgoing=Outgoing(listed(settings.outgoing_allow)),
+            warnings=list(storage.warnings), rate_limit=settings.rate_limit, loop_aliases=settings.aliases,
+            cors_origins=listed(settings.cors_origins), database=storage.database,
         )  # fmt: skip
         await timers.tick()  # overdue requests are closed before anybody can see them open
 
-        server = _server(create_app(services))
+        mcp = await stack.enter_async_context(mount(keys)) if mount is not None else None
+        app: ASGIApp = create_app(services, mcp)
+        server = _server(LoggedRequests(app) if hosted_by == SERVE else app)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(feed.run)
             tasks.start_soon(timers.run)
-            tasks.start_soon(_stay_alive, folder.alive_file)
-            tasks.start_soon(end_when_idle, services, settings.idle_seconds)
-            desktop = Desktop(has_bus=has_session_bus()) if settings.notify else None
-            if desktop is not None or settings.open_browser:
-                announce = lambda: announce_questions(services, desktop, open_browser=settings.open_browser)  # noqa: E731
-                tasks.start_soon(announce)
+            if storage.listen is not None:
+                tasks.start_soon(storage.listen)
+            if folder is not None:
+                tasks.start_soon(_stay_alive, folder.alive_file)
+            if alone:
+                _start_desktop(tasks, services, settings)
             serving = anyio.Event()
-            tasks.start_soon(_serve, server, listening, serving, stopping)
-            tasks.start_soon(_end_on, stopping, server, feed)
-            _publish(folder, keys, hosted_by)
+            tasks.start_soon(_serve, server, sockets.listening, serving, stopping)
+            tasks.start_soon(_end_on, stopping, server, feed, mcp)
+            if folder is not None:
+                _publish(folder, keys, hosted_by)
             try:
                 yield services
             finally:
-                _withdraw(folder, keys)
+                if folder is not None:
+                    _withdraw(folder, keys)
                 stopping.set()
-                with anyio.move_on_after(3, shield=True):
+                with anyio.move_on_after(15 if mcp is not None else 3, shield=True):
                     await serving.wait()
                 tasks.cancel_scope.cancel()
 
 
-def _keys(folder: DataFolder, listening: Listening, settings: Settings) -> Keys:
+def _open_sockets(stack: AsyncExitStack, settings: Settings, folder: DataFolder | None, hosted_by: str) -> _Sockets:
+    """A server's own address, or the folder's loopback port; beside it one on loopback for the process itself."""
+    if hosted_by == SERVE or folder is None:
+        wanted = settings.port or (SERVE_PORT if hosted_by == SERVE else 0)
+        opened, own = listen_at(settings.host, wanted), internal()
+        for one in (opened, own):
+            stack.callback(one.close)
+        return _Sockets([opened, own], opened.getsockname()[1], own.getsockname()[1], moved=False)
+    listening = listen(folder, settings.port)
+    stack.callback(listening.socket.close)
+    return _Sockets([listening.socket], listening.port, listening.port, listening.moved)
+
+
+def _start_desktop(tasks: anyio.abc.TaskGroup, services: Services, settings: Settings) -> None:
+    """What a service on somebody's own machine does: end when unused, and make the person notice."""
+    tasks.start_soon(end_when_idle, services, settings.idle_seconds)
+    desktop = Desktop(has_bus=has_session_bus()) if settings.notify else None
+    if desktop is not None or settings.open_browser:
+        announce = lambda: announce_questions(services, desktop, open_browser=settings.open_browser)  # noqa: E731
+        tasks.start_soon(announce)
+
+
+def _keys(secret: bytes, sockets: _Sockets, settings: Settings, *, has_folder: bool) -> Keys:
     instance = secrets.token_hex(8)
-    host = "localhost" if settings.inbox_host == "localhost" else derive.inbox_host(folder.secret)
+    host = "localhost" if settings.inbox_host == "localhost" else derive.inbox_host(secret)
     return Keys(
-        agent=derive.agent_key(folder.secret, instance),
-        console=derive.console_key(folder.secret, instance),
-        proof_secret=folder.secret,
+        agent=derive.agent_key(secret, instance) if has_folder else None,
+        console=derive.console_key(secret, instance),
+        proof_secret=secret,
         instance=instance,
-        port=listening.port,
+        port=sockets.port,
         inbox_host=host,
+        public_url=settings.public_url,
+        internal_port=sockets.internal_port,
+        allowed_hosts=frozenset(name.lower() for name in listed(settings.allowed_hosts)),
     )
 
 
@@ -159,29 +218,31 @@ async def _stay_alive(path: Path) -> None:
 def _server(app: ASGIApp) -> _Server:
     config = uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1, server_header=False,
-        timeout_keep_alive=75,
+        timeout_keep_alive=75, proxy_headers=False,
     )  # fmt: skip
     return _Server(config)
 
 
-async def _serve(server: _Server, listening: Listening, ended: anyio.Event, stopping: anyio.Event) -> None:
+async def _serve(server: _Server, sockets: list[socket], ended: anyio.Event, stopping: anyio.Event) -> None:
     try:
-        await server.serve(sockets=[listening.socket])
+        await server.serve(sockets=sockets)
     finally:
         ended.set()
         stopping.set()  # a service that cannot be reached must not hold the folder
 
 
-async def _end_on(stopping: anyio.Event, server: _Server, feed: Feed) -> None:
+async def _end_on(stopping: anyio.Event, server: _Server, feed: Feed, mcp: Mounted | None) -> None:
     await stopping.wait()
+    if mcp is not None:  # calls that wait get their handle, for which the API must still answer
+        await mcp.drain()
     feed.close()
     server.should_exit = True
 
 
 def _publish(folder: DataFolder, keys: Keys, hosted_by: str) -> None:
     state = ServiceState(
-        pid=os.getpid(), port=keys.port, instance=keys.instance, version=__version__, contract=CONTRACT_VERSION,
-        started_at=time.time(), hosted_by=hosted_by,
+        pid=os.getpid(), port=keys.internal_port, instance=keys.instance, version=__version__,
+        contract=CONTRACT_VERSION, started_at=time.time(), hosted_by=hosted_by,
     )  # fmt: skip
     fresh = folder.state_file.with_suffix(".new")
     fresh.write_text(state.model_dump_json(), encoding="utf-8")
@@ -194,25 +255,26 @@ def _withdraw(folder: DataFolder, keys: Keys) -> None:
             folder.state_file.unlink()
 
 
-Ready = Callable[[], None]
+Ready = Callable[[Services], None]
 
 
-async def run_background(settings: Settings, ready: Ready) -> None:
-    """The background process: serve until told to end, by request, by signal, or when idle.
+async def run_until_told(settings: Settings, ready: Ready, *, hosted_by: str, mount: Mount | None = None) -> None:
+    """Serve until told to end, by request, by signal, or when idle.
 
     Args:
         ready: called once others can connect.
     """
 
-    async with running(settings, hosted_by="background") as services, anyio.create_task_group() as tasks:
-        ready()
+    async with running(settings, hosted_by=hosted_by, mount=mount) as services, anyio.create_task_group() as tasks:
 
-        async def on_signal() -> None:
+        async def on_signal(*, task_status: anyio.abc.TaskStatus[None]) -> None:
             with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+                task_status.started()
                 async for _ in signals:
                     services.stop()
 
         if sys.platform != "win32":
-            tasks.start_soon(on_signal)
+            await tasks.start(on_signal)
+        ready(services)
         await services.stopping.wait()
         tasks.cancel_scope.cancel()

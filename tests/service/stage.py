@@ -19,14 +19,23 @@ from hitl_mcp.errors import Refused
 from hitl_mcp.launcher import Found, ask
 from hitl_mcp.sdk import http
 from hitl_mcp.sdk.endpoint import Endpoint
-from hitl_mcp.service import loops, people
+from hitl_mcp.service import people
 from hitl_mcp.service.broker import Broker
 from hitl_mcp.service.clock import Clock, wall_clock
 from hitl_mcp.service.context import Services
 from hitl_mcp.service.run import running
 from hitl_mcp.service.store import Tx
-from hitl_mcp.service.store.tables import users
+from hitl_mcp.service.store.tables import members, users
 from tests.world import Reviewer, World, running_service, settings_for, sign_in
+
+
+def add_person(tx: Tx, loop_id: str, name: str) -> str:
+    """An active member of a loop, past the door that newcomers come through."""
+    user_id = new_id()
+    tx.connection.execute(insert(users), {"id": user_id, "name": name, "created_at": tx.now})
+    row = {"loop_id": loop_id, "user_id": user_id, "status": "active", "joined_at": tx.now}
+    tx.connection.execute(insert(members), row)
+    return user_id
 
 
 def details_of(error: Refused) -> dict[str, Any]:
@@ -111,23 +120,19 @@ class Stage(World):
         return await self.wire.send("POST", path, body, key=(by or self.reviewer).session)
 
     async def second_person(self, name: str = "Grace") -> Reviewer:
-        """Another signed-in reviewer. No route makes one yet, so the account is put into the store."""
+        """Another signed-in reviewer, let into the loop."""
 
         def unit(tx: Tx) -> str:
-            user_id = new_id()
-            tx.connection.execute(insert(users), {"id": user_id, "name": name, "created_at": tx.now})
-            return people.new_sign_in(tx, user_id)
+            return people.new_sign_in(tx, add_person(tx, self.loop_id, name))
 
         code = await self.services.store.write(unit)
         token = (await ask(self.found.console(), "POST", routes.SESSIONS, {"code": code}))["token"]
         return Reviewer(self.found.session(token))
 
     async def second_loop(self, name: str = "Other") -> str:
-        """Another loop of the machine's user. No route makes one yet."""
-        creator = self.services.account.user_id
-        return await self.services.store.write(
-            lambda tx: loops.add_loop(tx, name=name, description="", icon="bell", creator_id=creator)
-        )
+        """Another loop of the machine's user."""
+        made = await self.wire.send("POST", routes.LOOPS, {"name": name, "icon": "bell"})
+        return made.data["loop"]["id"]
 
     async def history(self, request_id: str) -> list[dict[str, Any]]:
         """The request's event log as the wire shows it."""

@@ -222,12 +222,25 @@ async def test_numbers_beyond_all_bounds_are_refused_or_kept_exactly(folder: Pat
 
 async def test_a_filter_that_means_nothing_is_refused(folder: Path) -> None:
     async with stage(folder) as on:
-        for query in (
-            "status=open", "status=", "priority=urgent", "limit=0", "limit=101", "limit=x", "limit=1.5", "offset=-1",
-            "offset=99999999999999999999", "sort=random", "sort=created_at_desc;drop",
-        ):  # fmt: skip
+        bounds = "limit must be between 1 and 100"
+        for query, msg, data in (
+            ("status=open", "Invalid status filter value", None),
+            ("status=", "Invalid status filter value", None),
+            ("limit=0", "Invalid pagination parameters", bounds),
+            ("limit=101", "Invalid pagination parameters", bounds),
+            ("limit=x", "Invalid pagination parameters", bounds),
+            ("limit=1.5", "Invalid pagination parameters", bounds),
+            ("offset=-1", "Invalid pagination parameters", None),
+            ("offset=99999999999999999999", "Invalid pagination parameters", None),
+            ("priority=urgent", "Validation failed", "priority must be one of: low, medium, high, critical"),
+            ("sort=random", "Validation failed", None),
+            ("sort=created_at_desc;drop", "Validation failed", None),
+            ("created_before=yesterday", "Validation failed", None),
+            ("loop_id=mine", "Invalid loop ID format", None),
+        ):
             answer = await on.wire.send("GET", f"{routes.REQUESTS}?{query}")
-            assert (answer.status, answer.msg) == (400, "Validation failed"), query
+            assert (answer.status, answer.msg) == (400, msg), query
+            assert data is None or answer.data == data, query
         for query in ("timeout=-1", "timeout=301", "timeout=nan", "timeout=inf", "timeout=soon"):
             path = routes.REQUEST_WAIT.format(request_id="0" * 24)
             assert refused(await on.wire.send("GET", f"{path}?{query}")), query

@@ -23,17 +23,14 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from sqlalchemy import insert
 
 from hitl_mcp.contract import routes
-from hitl_mcp.contract.ids import new_id
 from hitl_mcp.contract.states import Channel
 from hitl_mcp.sdk import Endpoint
 from hitl_mcp.service import people
 from hitl_mcp.service.store import Tx
-from hitl_mcp.service.store.tables import users
 from tests.service.chain import faults
-from tests.service.stage import Answer, Stage, stage
+from tests.service.stage import Answer, Stage, add_person, stage
 from tests.world import SimulatedClock
 
 CLAIM_SECONDS = 900
@@ -262,10 +259,7 @@ def test_no_order_of_steps_makes_two_decisions_or_one_of_words_not_seen(folder: 
     ):
 
         def two_people(tx: Tx) -> dict[str, str]:
-            ids = {name: new_id() for name in PEOPLE}
-            rows = [{"id": user_id, "name": name, "created_at": tx.now} for name, user_id in ids.items()]
-            tx.connection.execute(insert(users), rows)
-            return ids
+            return {name: add_person(tx, on.loop_id, name) for name in PEOPLE}
 
         OneRequest.portal, OneRequest.on, OneRequest.clock = portal, on, clock
         OneRequest.user_ids = portal.call(on.services.store.write, two_people)

@@ -12,20 +12,23 @@ from hitl_mcp import __version__
 from hitl_mcp.contract import routes
 from hitl_mcp.contract.local import CONTRACT_VERSION, ServiceStatus
 from hitl_mcp.contract.states import Channel
+from hitl_mcp.contract.teams import Email
 from hitl_mcp.contract.text import Text
 from hitl_mcp.service import people, rows
 from hitl_mcp.service.auth import ConsoleCaller, ReviewerCaller, ServicesHere
 from hitl_mcp.service.envelope import reply
+from hitl_mcp.service.store.base import Tx
 
 router = APIRouter(tags=["local"])
 
 
 class NewSignIn(BaseModel):
-    """`typed`: a short code for a person to type, else one for a form."""
+    """`typed`: a short code for a person to type, else one for a form. `email`: for whom, else the service's owner."""
 
     model_config = ConfigDict(extra="forbid")
 
     typed: bool = False
+    email: Email | None = None
 
 
 class NewSession(BaseModel):
@@ -80,9 +83,13 @@ async def stop(console: ConsoleCaller, services: ServicesHere) -> Response:
 
 @router.post(routes.SIGN_INS, status_code=201)
 async def create_sign_in(wanted: NewSignIn, console: ConsoleCaller, services: ServicesHere) -> Response:
-    """A one-time code for the machine's user, good for 60 seconds (H15)."""
-    user_id = services.account.user_id
-    code = await services.store.write(lambda tx: people.new_sign_in(tx, user_id, typed=wanted.typed))
+    """A one-time code for the service's owner or a person of a loop, good for 60 seconds (H15)."""
+
+    def make(tx: Tx) -> str:
+        user_id = services.account.user_id if wanted.email is None else people.with_address(tx, wanted.email)
+        return people.new_sign_in(tx, user_id, typed=wanted.typed)
+
+    code = await services.store.write(make)
     data = {"code": code, "address": f"{services.keys.inbox_origin}/sign-in", "expires_in": people.SIGN_IN_MS // 1000}
     return reply("Sign-in created", data, status=201)
 

@@ -1,10 +1,24 @@
-"""Path parameters shared by the routes."""
+"""Path parameters shared by the routes. Ids are accepted in either case and compared in lower case."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 from fastapi import Path
+from pydantic import AfterValidator
 
-RequestId = Annotated[str, Path(pattern=r"^[0-9a-fA-F]{24}$", description="24 hex characters")]
-LoopId = Annotated[str, Path(pattern=r"^[0-9a-fA-F]{24}$", description="24 hex characters")]
+_LOWER = AfterValidator(str.lower)
+_HEX = r"^[0-9a-fA-F]{24}$"
+
+RequestId = Annotated[str, Path(pattern=_HEX, description="24 hex characters"), _LOWER]
+LoopId = Annotated[str, Path(pattern=_HEX, description="24 hex characters"), _LOWER]
+UserId = Annotated[str, Path(pattern=_HEX, description="24 hex characters"), _LOWER]
+KeyId = Annotated[str, Path(pattern=_HEX, description="24 hex characters"), _LOWER]
+LoopRef = Annotated[
+    str,
+    Path(
+        min_length=1, max_length=100,
+        description="The loop's id. For first-generation bodies also its name, slug or an operator's alias",
+    ),
+]  # fmt: skip
+InviteCode = Annotated[str, Path(pattern=r"^[A-Za-z0-9]{1,20}$", description="An invitation's code")]

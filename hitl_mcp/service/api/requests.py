@@ -1,4 +1,9 @@
-"""What an agent's key can do with requests: ask, read, change, withdraw, wait (contract sections 2.4 to 2.6)."""
+"""What an agent's key can do with requests: ask, read, change, withdraw, rate, wait (contract sections 2.4 to 2.7).
+
+Where sources contradict: `data.request` holds the object and the fields that published pollers read stand beside it,
+`status` there as `timed_out` (compatibility section 1); claimed requests can be cancelled; fields that the contract
+requires but always fills the same way have defaults.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +11,26 @@ from typing import Annotated, Any
 
 import anyio
 from fastapi import APIRouter, Header, Query, Response
+from pydantic import Discriminator
 
 from hitl_mcp.contract import routes
-from hitl_mcp.contract.models import NewRequest, RequestChange, RequestFilter, ReviewRequest
+from hitl_mcp.contract.ids import is_id
+from hitl_mcp.contract.models import Broadcast, LoopRequestFilter, RequestChange, RequestFilter, ReviewRequest
 from hitl_mcp.contract.states import Status
+from hitl_mcp.contract.teams import NewFeedback
 from hitl_mcp.errors import BadRequest
-from hitl_mcp.service import rows
+from hitl_mcp.service import loops, rows
 from hitl_mcp.service.actors import Agent
-from hitl_mcp.service.api.parameters import LoopId, RequestId
-from hitl_mcp.service.auth import AgentCaller, ServicesHere
+from hitl_mcp.service.api.parameters import LoopId, LoopRef, RequestId
+from hitl_mcp.service.auth import Asker, RequestReader, ServicesHere
 from hitl_mcp.service.context import Services
 from hitl_mcp.service.envelope import reply
+from hitl_mcp.service.first_generation.answers import top_level
+from hitl_mcp.service.first_generation.body import FirstRequest, TaggedCurrent, TaggedFirst, generation_of
+from hitl_mcp.service.first_generation.body import asked as first_generation
+from hitl_mcp.service.lifecycle.asking import Asked
+from hitl_mcp.service.outgoing.images import fetch_images
+from hitl_mcp.service.store.base import Tx
 
 router = APIRouter(tags=["requests"])
 
@@ -24,54 +38,112 @@ WAIT_DEFAULT, WAIT_MAX = 60.0, 300.0
 """Seconds; the shape of the cloud preview's long poll (contract section 2.8)."""
 
 
-def whole(request: ReviewRequest) -> dict[str, Any]:
-    """A request under `data.request`, with the flat copies that published pollers read (compatibility section 1)."""
+def shown(request: ReviewRequest) -> ReviewRequest | dict[str, Any]:
+    """The request with its media fields under their own names."""
+    if request.media is None:
+        return request
+    return request.model_dump(mode="json", exclude={"media"}) | request.media
+
+
+def whole(request: ReviewRequest, reached: list[Broadcast] | None = None) -> dict[str, Any]:
+    """A request under `data.request`, with the flat copies that published pollers read (compatibility section 1).
+
+    Args:
+        reached: the members it went to; a list here, a count in the create reply.
+    """
+    item = shown(request)
+    if reached is not None:
+        fields = item if isinstance(item, dict) else item.model_dump(mode="json")
+        item = fields | {"broadcasted_to": [one.model_dump() for one in reached]}
     flat_status = "timed_out" if request.status is Status.TIMEOUT else request.status.value
     return {
-        "request": request,
+        "request": item,
         "status": flat_status,
         "response_data": request.response_data,
         "default_response": request.default_response,
     }
 
 
+Body = Annotated[TaggedCurrent | TaggedFirst, Discriminator(generation_of)]
+
+
 @router.post(routes.LOOP_REQUESTS, status_code=201)
 async def create_request(
-    loop_id: LoopId,
-    new: NewRequest,
-    agent: AgentCaller,
+    loop_id: LoopRef,
+    body: Body,
+    agent: Asker,
     services: ServicesHere,
     once_key: Annotated[str | None, Header(alias=routes.IDEMPOTENCY_KEY, min_length=1, max_length=200)] = None,
 ) -> Response:
-    """Ask a person. With an `Idempotency-Key` the same question is asked once (H1, H2)."""
-    created = await services.lifecycle.create(agent, loop_id, new, once_key)
+    """Ask a person. With an `Idempotency-Key` the same question is asked once (H1, H2).
+
+    Bodies of the first generation (`content`) are taken as well; their loop may be a name, a slug or an alias.
+    """
+    if isinstance(body, FirstRequest):
+        where = await services.store.read(lambda tx: loops.resolve(tx, agent, loop_id, services.loop_aliases))
+        asked = first_generation(body)
+    else:
+        if not is_id(loop_id):
+            raise BadRequest("Invalid loop ID format", "24 characters 0-9 and a-f; GET /v1/api/loops lists them")
+        where = loop_id.lower()
+        asked = Asked(body, await fetch_images(services.outgoing, body.images)) if body.images else Asked(body)
+    created = await services.lifecycle.create(agent, where, asked, once_key)
+    beside = top_level(created.request) if asked.dialect else None
+    data = created.model_dump(mode="json") | {"request": shown(created.request)} if asked.new.shown() else created
     if created.joined:
-        return reply("The same question was already asked", created)
-    return reply("Request created and broadcasted successfully", created, status=201)
+        return reply("The same question was already asked", data, beside=beside)
+    return reply("Request created and broadcasted successfully", data, status=201, beside=beside)
+
+
+@router.get(routes.LOOP_REQUESTS)
+async def list_loop_requests(
+    loop_id: LoopId, wanted: Annotated[LoopRequestFilter, Query()], agent: RequestReader, services: ServicesHere
+) -> Response:
+    """The requests of a loop that this key reaches, whichever key made them."""
+
+    def read(tx: Tx) -> tuple[list[ReviewRequest], int]:
+        loops.find_visible(tx, agent, loop_id)
+        return rows.listed(tx, RequestFilter(**wanted.model_dump(), loop_id=loop_id))
+
+    found, total = await services.store.scan(read)
+    return reply("Loop requests retrieved successfully", {"loop_id": loop_id, **_page(wanted, found, total)})
 
 
 @router.get(routes.REQUESTS)
 async def list_requests(
-    wanted: Annotated[RequestFilter, Query()], agent: AgentCaller, services: ServicesHere
+    wanted: Annotated[RequestFilter, Query()], agent: RequestReader, services: ServicesHere
 ) -> Response:
     """This key's requests, filtered and paged."""
     found, total = await services.store.scan(lambda tx: rows.listed(tx, wanted, agent))
-    shown = wanted.offset + len(found)
-    page = {"limit": wanted.limit, "offset": wanted.offset, "next_offset": shown if shown < total else None}
-    data = {"requests": found, "count": len(found), "total": total, "has_more": shown < total, "pagination": page}
-    return reply("Requests retrieved successfully", data)
+    return reply("Requests retrieved successfully", _page(wanted, found, total))
+
+
+def _page(wanted: LoopRequestFilter, found: list[ReviewRequest], total: int) -> dict[str, Any]:
+    end = wanted.offset + len(found)
+    return {
+        "requests": [shown(request) for request in found],
+        "count": len(found),
+        "total": total,
+        "has_more": end < total,
+        "pagination": {"limit": wanted.limit, "offset": wanted.offset, "next_offset": end if end < total else None},
+    }
 
 
 @router.get(routes.REQUEST)
-async def get_request(request_id: RequestId, agent: AgentCaller, services: ServicesHere) -> Response:
-    """One request as it stands."""
-    return reply("Request retrieved successfully", whole(await _own(services, agent, request_id)))
+async def get_request(request_id: RequestId, agent: RequestReader, services: ServicesHere) -> Response:
+    """One request as it stands: of this key, or of a loop that its person belongs to."""
+
+    def read(tx: Tx) -> tuple[ReviewRequest, list[Broadcast]]:
+        request = rows.find_readable(tx, agent, request_id)
+        return request, rows.broadcast(tx, request)
+
+    return reply("Request retrieved successfully", whole(*await services.store.read(read)))
 
 
 @router.get(routes.REQUEST_WAIT)
 async def wait_for_request(
     request_id: RequestId,
-    agent: AgentCaller,
+    agent: RequestReader,
     services: ServicesHere,
     timeout: Annotated[float, Query(ge=0, le=WAIT_MAX)] = WAIT_DEFAULT,
 ) -> Response:
@@ -96,7 +168,7 @@ async def _own(services: Services, agent: Agent, request_id: str) -> ReviewReque
 
 @router.patch(routes.REQUEST)
 async def update_request(
-    request_id: RequestId, wanted: RequestChange, agent: AgentCaller, services: ServicesHere
+    request_id: RequestId, wanted: RequestChange, agent: Asker, services: ServicesHere
 ) -> Response:
     """Change an open request: a new revision, seen by whoever has it open (H4)."""
     changed = await services.lifecycle.change(agent, request_id, wanted)
@@ -104,7 +176,7 @@ async def update_request(
 
 
 @router.delete(routes.REQUEST)
-async def cancel_request(request_id: RequestId, agent: AgentCaller, services: ServicesHere) -> Response:
+async def cancel_request(request_id: RequestId, agent: Asker, services: ServicesHere) -> Response:
     """Withdraw an open request."""
     request, before = await services.lifecycle.cancel(agent, request_id)
     data = {
@@ -117,8 +189,15 @@ async def cancel_request(request_id: RequestId, agent: AgentCaller, services: Se
     return reply("Request cancelled successfully", data)
 
 
+@router.post(routes.REQUEST_FEEDBACK)
+async def add_feedback(request_id: RequestId, new: NewFeedback, agent: Asker, services: ServicesHere) -> Response:
+    """Rate an answer, once, with the key that asked."""
+    given = new.feedback.model_dump(mode="json", exclude_unset=True)
+    return reply("Feedback added successfully", await services.lifecycle.add_feedback(agent, request_id, given))
+
+
 @router.post(routes.REQUEST_DELIVERED)
-async def deliver_request(request_id: RequestId, agent: AgentCaller, services: ServicesHere) -> Response:
+async def deliver_request(request_id: RequestId, agent: Asker, services: ServicesHere) -> Response:
     """Say that the agent has the result, so that a later, equal question is a new one (H2)."""
     request = await services.lifecycle.deliver(agent, request_id)
     if request.status.is_open:
@@ -127,7 +206,7 @@ async def deliver_request(request_id: RequestId, agent: AgentCaller, services: S
 
 
 @router.get(routes.REQUEST_EVENTS)
-async def request_events(request_id: RequestId, agent: AgentCaller, services: ServicesHere) -> Response:
+async def request_events(request_id: RequestId, agent: RequestReader, services: ServicesHere) -> Response:
     """The request's event log with its hash chain (H24)."""
     await _own(services, agent, request_id)
     entries = await services.store.read(lambda tx: rows.history(tx, request_id))

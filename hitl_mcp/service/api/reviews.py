@@ -21,14 +21,14 @@ async def open_reviews(
     person: ReviewerCaller, services: ServicesHere, limit: Annotated[int, Query(ge=1, le=200)] = 100
 ) -> Response:
     """What waits for a person, the most urgent first."""
-    found = await services.store.scan(lambda tx: rows.open_requests(tx, limit))
+    found = await services.store.scan(lambda tx: rows.open_requests(tx, person, limit))
     return reply("Requests retrieved successfully", {"requests": found, "count": len(found)})
 
 
 @router.get(routes.REVIEW)
 async def one_review(request_id: RequestId, person: ReviewerCaller, services: ServicesHere) -> Response:
     """One request, as a reviewer sees it."""
-    request = await services.store.read(lambda tx: rows.find_view(tx, request_id))
+    request = await services.store.read(lambda tx: rows.find_for(tx, person, request_id))
     return reply("Request retrieved successfully", {"request": request})
 
 

@@ -18,13 +18,14 @@ from hitl_mcp.service.inbox.headers import SecureHeaders
 from hitl_mcp.service.inbox.live import Live
 from hitl_mcp.service.inbox.pages import Pages
 from hitl_mcp.service.inbox.render import message
+from hitl_mcp.service.inbox.team import Team
 
 _ONE = "/requests/{request_id}"
 
 
 def create_inbox(services: Services) -> ASGIApp:
     """The inbox of one running service."""
-    pages, doors = Pages(services), Doors(services)
+    pages, doors, team = Pages(services), Doors(services), Team(services)
     routes = [
         Route("/", pages.list),
         Route(_ONE, pages.one),
@@ -37,6 +38,12 @@ def create_inbox(services: Services) -> ASGIApp:
         Route("/sign-in", doors.sign_in, methods=["POST"]),
         Route("/sign-out", doors.sign_out, methods=["POST"]),
         Route("/open-again", doors.open_again, methods=["POST"]),
+        Route("/people", team.people),
+        Route("/people/confirm", team.confirm, methods=["POST"]),
+        Route("/people/decline", team.decline, methods=["POST"]),
+        Route("/join/{code:str}", team.join_form),
+        Route("/join/{code:str}", team.join, methods=["POST"]),
+        Route("/media/{digest:str}", team.image),
         Route("/live", Live(services)),
         static_route(),
     ]
@@ -60,7 +67,8 @@ async def _refused(request: Request, error: Exception) -> Response:
     if error.status == 401:
         return message(
             "You are signed out",
-            "The inbox shows questions to the machine's user only. Sessions also end when the service was away.",
+            "The inbox shows questions to signed-in people only. On one machine sessions also end when the service was "
+            "away.",
             status=401, open_again=True, request_id=request.path_params.get("request_id"), typed=kept,
         )  # fmt: skip
     titles = {403: "Refused", 404: "Not found", 409: "Too late"}

@@ -40,7 +40,8 @@ class Doors:
 
     async def sign_in_form(self, request: Request) -> Response:
         """Where a typed code goes. Looking at it uses up nothing."""
-        return page("sign_in.html", fault=None, next=_next(request.query_params.get("next", "")))
+        team = self._services.keys.public_url is not None
+        return page("sign_in.html", fault=None, next=_next(request.query_params.get("next", "")), team=team)
 
     async def sign_in(self, request: Request) -> Response:
         """Use up a code."""
@@ -50,13 +51,14 @@ class Doors:
         try:
             session = await self._sign_ins.sign_in(field(form, "code"), request.cookies.get(COOKIE, ""))
         except (NotAuthorised, TooManyRequests) as fault:
-            refused = page("sign_in.html", fault.status, fault=f"{fault.message}.", next=target)
+            team = self._services.keys.public_url is not None
+            refused = page("sign_in.html", fault.status, fault=f"{fault.message}.", next=target, team=team)
             if isinstance(fault, TooManyRequests):
                 refused.headers["Retry-After"] = str(self._sign_ins.seconds_left())
             return refused
         # no redirect: the cookie is not sent along one that began at a file, where a one-time form is kept (H15)
         response = page("signed_in.html", next=target)
-        set_session(response, session)
+        set_session(response, session, secure=self._services.keys.is_secure)
         return response
 
     async def sign_out(self, request: Request) -> Response:
@@ -79,6 +81,13 @@ class Doors:
 
 async def opened(services: Services, request_id: str) -> Response:
     """Ask the machine's browser to open the inbox, and say what happened."""
+    if services.keys.public_url is not None:
+        return message(
+            "Sign in with a code",
+            "Whoever runs this server makes one for you, good for one minute:",
+            command="hitl-mcp inbox --print",
+            back="/sign-in",
+        )
     known = re.fullmatch(r"[0-9a-f]{24}", request_id) is not None
     if await services.open_inbox(request_id if known else None):
         return message("The inbox opens in a new tab", "It is signed in. You can close this page.", page="closing")

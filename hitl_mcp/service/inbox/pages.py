@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
@@ -13,9 +14,9 @@ from hitl_mcp.contract.ids import is_id
 from hitl_mcp.contract.models import ReviewRequest
 from hitl_mcp.contract.states import Kind, Status
 from hitl_mcp.errors import AnswerRejected, BadRequest, Conflict, NotFound, ServiceFault
-from hitl_mcp.service import loops, rows
+from hitl_mcp.service import loops, members, rows
 from hitl_mcp.service.clock import moment
-from hitl_mcp.service.context import Services
+from hitl_mcp.service.context import Keys, Services
 from hitl_mcp.service.inbox import view, words
 from hitl_mcp.service.inbox.forms import Typed, fault_words, new_answer, read_typed
 from hitl_mcp.service.inbox.markdown import OwnAddress, render
@@ -29,6 +30,12 @@ MAX_FIELDS = 100
 OLD_FORM = "You have signed in again since this page was opened, so nothing was sent. Look once more, then send it."
 
 
+def own_address(keys: Keys) -> OwnAddress:
+    """Where the inbox answers, as host and port."""
+    parts = urlsplit(keys.inbox_origin)
+    return OwnAddress(parts.hostname or "", parts.port or (443 if keys.is_secure else 80))
+
+
 class Pages:
     """The handlers.
 
@@ -38,7 +45,7 @@ class Pages:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._own = OwnAddress(services.keys.inbox_host, services.keys.port)
+        self._own = own_address(services.keys)
 
     async def list(self, request: Request) -> Response:
         """What waits, the most urgent first, and what was closed last."""
@@ -46,10 +53,12 @@ class Pages:
 
         def read(tx: Tx) -> dict[str, Any]:
             return {
-                "open": rows.open_requests(tx, SHOWN),
-                "open_count": rows.open_count(tx),
-                "closed": rows.recently_closed(tx, RECENT),
-                "loops": {loop.id: loop.name for loop in loops.listed(tx)},
+                "open": rows.open_requests(tx, visit.person, SHOWN),
+                "open_count": rows.open_count_for(tx, visit.person),
+                "closed": rows.recently_closed(tx, visit.person, RECENT),
+                "loops": {loop.id: loop.name for loop in loops.listed(tx, visit.person.user_id)},
+                "newcomers": len(members.newcomers(tx, visit.person)),
+                "member": loops.is_member_anywhere(tx, visit.person.user_id),
                 "now": moment(tx.now),
             }
 
@@ -74,12 +83,12 @@ class Pages:
         if not has_token(visit, form):
             return await self._shown(request_id, visit, typed, status=403, notice=OLD_FORM)
         try:
-            before = await self._services.store.read(lambda tx: rows.find_view(tx, request_id))
+            before = await self._services.store.read(lambda tx: rows.find_for(tx, visit.person, request_id))
             await self._services.lifecycle.decide(visit.person, request_id, new_answer(typed, before))
         except AnswerRejected as fault:
             return await self._shown(request_id, visit, typed, status=422, errors={fault.field: fault.reason})
         except BadRequest as fault:
-            current = await self._services.store.read(lambda tx: rows.find_view(tx, request_id))
+            current = await self._services.store.read(lambda tx: rows.find_for(tx, visit.person, request_id))
             faults = {"answer": fault_words(typed, current, fault.details)}
             return await self._shown(request_id, visit, typed, status=422, errors=faults)
         except Conflict as conflict:
@@ -139,13 +148,15 @@ class Pages:
         notice: str | None = None,
     ) -> Response:
         def read(tx: Tx) -> dict[str, Any]:
-            item = rows.find_view(tx, request_id)
+            item = rows.find_for(tx, visit.person, request_id)
             return {
                 "item": item,
                 "history": rows.history(tx, request_id),
-                "loop": loops.found(tx, item.loop_id),
-                "open_count": rows.open_count(tx),
-                "next": next((other for other in rows.open_requests(tx, 2) if other.id != request_id), None),
+                "loop": loops.named(tx, item.loop_id),
+                "open_count": rows.open_count_for(tx, visit.person),
+                "next": next(
+                    (other for other in rows.open_requests(tx, visit.person, 2) if other.id != request_id), None
+                ),
                 "now": moment(tx.now),
             }
 
@@ -155,7 +166,8 @@ class Pages:
         if changed and notice is None and item.status.is_open:
             notice = "The request was changed after you opened it. Read it again before you decide."
         values = found | {
-            "text": render(item.request_text, self._own),
+            "text": None if item.type == "text" else render(item.request_text, self._own),
+            "links": view.media_links(item),
             "context": view.context_of(item, self._own),
             "extent": view.extent(item),
             "first_line": words.first_line(item.request_text),

@@ -41,7 +41,7 @@ async def person_at(services: Services, session: str) -> Person | None:
     """Who holds the session, if it lives and is one of the inbox."""
     if not session:
         return None
-    person = await services.store.read(lambda tx: people.person_of(tx, session))
+    person = await services.store.read(lambda tx: people.person_of(tx, session, services.keys.assurance))
     return person if person is not None and person.channel is Channel.INBOX else None
 
 
@@ -73,8 +73,9 @@ def check_token(visit: Visit, form: FormData) -> None:
 
 
 def check_sign_in_origin(connection: HTTPConnection, keys: Keys) -> None:
-    """A private file on this machine posts the code, so its origin may be `null` or missing. Raises: NotAllowed."""
-    if connection.headers.getlist("origin") not in ([], ["null"], [keys.inbox_origin]):
+    """On one machine a private file posts the code, so its origin may be `null` or missing. Raises: NotAllowed."""
+    from_a_file: tuple[list[str], ...] = ([], ["null"]) if keys.public_url is None else ()
+    if connection.headers.getlist("origin") not in (*from_a_file, [keys.inbox_origin]):
         raise NotAllowed("This sign-in came from another page and was refused")
 
 
@@ -129,9 +130,15 @@ class SignIns:
         return max(1, -(-left // 1000))
 
 
-def set_session(response: Response, session: str) -> None:
-    """Give the browser the session: for this host only, out of reach of scripts, never sent from another site."""
-    response.set_cookie(COOKIE, session, max_age=people.SESSION_MS // 1000, path="/", httponly=True, samesite="strict")
+def set_session(response: Response, session: str, *, secure: bool) -> None:
+    """Give the browser the session: for this host only, out of reach of scripts, never sent from another site.
+
+    Args:
+        secure: people come over TLS, so the cookie never travels without it.
+    """
+    response.set_cookie(
+        COOKIE, session, max_age=people.SESSION_MS // 1000, path="/", httponly=True, samesite="strict", secure=secure
+    )
 
 
 def clear_session(response: Response) -> None:

@@ -350,3 +350,16 @@ def kept(typed: Typed, request: ReviewRequest | None) -> list[tuple[str, str]]:
     if typed.comment:
         lines.append(("Comment", typed.comment))
     return lines
+
+
+def media_links(item: ReviewRequest) -> list[tuple[str, str, str | None]]:
+    """Kind, address and name of each file, video and audio: links that nobody checked (H5)."""
+    media = item.media or {}
+    links: list[tuple[str, str, str | None]] = []
+    for kind in ("file", "video", "audio"):
+        urls = [media.get(f"{kind}_url"), *media.get(f"{kind}_urls", [])]
+        names = [media.get(f"{kind}_name"), *media.get(f"{kind}_names", [])]
+        for index, url in enumerate(urls):
+            if url is not None:
+                links.append((kind.capitalize(), url, names[index] if index < len(names) else None))
+    return links

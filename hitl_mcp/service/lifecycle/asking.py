@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import bindparam, insert, update
 
-from hitl_mcp.contract.answers import check_answer, read_config
+from hitl_mcp.contract.answers import ResponseType, check_answer, read_config
 from hitl_mcp.contract.ids import new_id
 from hitl_mcp.contract.models import DEFERRED_TIMEOUT, MAX_TIMEOUT, NewRequest, RequestChange, ReviewRequest
 from hitl_mcp.contract.outcome import APPROVAL_CONFIG, APPROVAL_DEFAULT
 from hitl_mcp.contract.states import OPEN, Kind
 from hitl_mcp.contract.text import canonical, digest
 from hitl_mcp.errors import AnswerRejected, BadRequest
-from hitl_mcp.service import rows
+from hitl_mcp.service import media, rows
 from hitl_mcp.service.actors import Agent
 from hitl_mcp.service.lifecycle.deciding import expire
 from hitl_mcp.service.lifecycle.record import note
+from hitl_mcp.service.media import FetchedImage
 from hitl_mcp.service.store.base import Tx
 from hitl_mcp.service.store.tables import requests
 
+_SELECTS = (ResponseType.SINGLE_SELECT, ResponseType.MULTI_SELECT)
 _insert = insert(requests)
 _EMPTY: rows.Columns = dict.fromkeys(column.name for column in requests.c)
 _open = (
@@ -50,15 +54,29 @@ _deliver = (
 
 def view_digest(loop_id: str, agent: Agent, fields: dict[str, Any]) -> str:
     """SHA-256 over everything a reviewer decides on (H4)."""
-    seen = ("kind", "type", "request_text", "context", "response_type", "response_config", "default_response")
+    seen = ("kind", "type", "request_text", "context", "response_type", "response_config", "default_response", "media")
     return digest(
         {"loop_id": loop_id, "requester": [agent.api_key_id, agent.client], **{name: fields[name] for name in seen}}
     )
 
 
-def create(tx: Tx, agent: Agent, loop_id: str, new: NewRequest) -> ReviewRequest:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question with what was fetched for it before the transaction.
+
+    Attributes:
+        images: fetched once, so that every reviewer sees the same bytes (H5).
+        dialect: which generation of the API asked, when not the current one.
+    """
+
+    new: NewRequest
+    images: Sequence[FetchedImage] = ()
+    dialect: str | None = None
+
+
+def create(tx: Tx, agent: Agent, loop_id: str, asked: Asked) -> ReviewRequest:
     """A new request, and the first entry of its log. Raises: BadRequest for a configuration or default that is off."""
-    request_id = new_id()
+    request_id, new = new_id(), asked.new
     fields: dict[str, Any] = {
         "kind": new.kind.value,
         "type": new.type,
@@ -67,6 +85,7 @@ def create(tx: Tx, agent: Agent, loop_id: str, new: NewRequest) -> ReviewRequest
         "response_config": canonical(_config(new)),
         "default_response": canonical(_default(new)),
         "context": None if new.context is None else canonical(new.context),
+        "media": _media(asked),
     }
     fields["view_digest"] = view_digest(loop_id, agent, fields)
     fields |= {
@@ -82,13 +101,25 @@ def create(tx: Tx, agent: Agent, loop_id: str, new: NewRequest) -> ReviewRequest
         "platform": new.platform,
         "platform_version": new.platform_version,
         "user_agent": agent.client,
+        "callback_url": new.callback_url,
+        "tags": None if new.tags is None else canonical(new.tags),
+        "dialect": asked.dialect,
         "timeout_at": tx.now + 1000 * (new.timeout_seconds or DEFERRED_TIMEOUT),
         "created_at": tx.now,
         "updated_at": tx.now,
     }
     tx.connection.execute(_insert, fields)
+    media.keep(tx, request_id, asked.images)
     note(tx, request_id, 1, "created", agent.actor, {"revision": 1, "view_digest": fields["view_digest"]})
     return rows.view(_EMPTY | fields, tx.now)
+
+
+def _media(asked: Asked) -> str | None:
+    given = asked.new.shown()
+    if not given:
+        return None
+    images = [{"url": one.url, "digest": one.digest, "content_type": one.content_type} for one in asked.images]
+    return canonical({"given": given, "images": images})
 
 
 def _config(new: NewRequest) -> dict[str, Any]:
@@ -97,7 +128,10 @@ def _config(new: NewRequest) -> dict[str, Any]:
     try:
         read_config(new.response_type, new.response_config)
     except AnswerRejected as fault:
-        raise BadRequest("Invalid response configuration", f"{fault.field}: {fault.reason}") from None
+        words = f"{fault.field}: {fault.reason}"
+        if new.response_type in _SELECTS and "options" not in new.response_config:
+            words = f"options array required for select response type. {words}"
+        raise BadRequest("Invalid response configuration", words) from None
     return new.response_config
 
 
@@ -111,7 +145,10 @@ def _default(new: NewRequest) -> Any:
             read_config(new.response_type, new.response_config), new.default_response, "default_response"
         )
     except AnswerRejected as fault:
-        raise BadRequest("Invalid default response", f"{fault.field} {fault.reason}") from None
+        words = f"{fault.field} {fault.reason}"
+        if new.response_type in _SELECTS:
+            words = f"default_response must match one of the configured options. {words}"
+        raise BadRequest("Invalid default response", words) from None
 
 
 def change(tx: Tx, agent: Agent, request_id: str, wanted: RequestChange) -> ReviewRequest:
@@ -135,21 +172,24 @@ def change(tx: Tx, agent: Agent, request_id: str, wanted: RequestChange) -> Revi
             "response_config": before.response_config if config is None else config,
             "default_response": given.get("default_response", before.default_response),
         }
-    merged = NewRequest(
-        kind=before.kind,
-        request_text=given.get("request_text", before.request_text),
-        **answered,
-    )
+    # checked as a text of its own: what an older generation's request was born with may be longer (compatibility 2)
+    merged = NewRequest(kind=before.kind, request_text=given.get("request_text", "unchanged"), **answered)
+    kept = rows.find(tx, request_id)
     fields: dict[str, Any] = {
         "kind": before.kind.value,
         "type": before.type,
-        "request_text": merged.request_text,
+        "request_text": given.get("request_text", before.request_text),
         "response_type": before.response_type.value,
         "response_config": canonical(_config(merged)),
         "default_response": canonical(_default(merged)),
         "context": _text_or_none(given.get("context", before.context)),
+        "media": kept["media"],
     }
     fields["view_digest"] = view_digest(before.loop_id, agent, fields)
+    if "callback_url" in given:
+        fields["callback_url"] = given["callback_url"]
+    if "tags" in given:
+        fields["tags"] = _text_or_none(given["tags"])
     fields["priority"] = given.get("priority", before.priority.value)
     if (seconds := given.get("timeout_seconds")) is not None:
         if before.processing_type == "time-sensitive" and seconds > MAX_TIMEOUT:
@@ -170,7 +210,8 @@ def change(tx: Tx, agent: Agent, request_id: str, wanted: RequestChange) -> Revi
     )  # fmt: skip
     seq = tx.connection.execute(statement).scalar_one()
     after = rows.find_view(tx, request_id)
-    parts = ("request_text", "priority", "context", "timeout_at", "response_config", "default_response", "view_digest")
+    parts = ("request_text", "priority", "context", "timeout_at", "response_config", "default_response", "callback_url",
+             "tags", "view_digest")  # fmt: skip
     old, new = (item.model_dump(mode="json", include=set(parts)) for item in (before, after))
     different = [name for name in parts if old[name] != new[name]]
     data = {

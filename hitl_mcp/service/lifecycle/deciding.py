@@ -18,7 +18,7 @@ from hitl_mcp.service import rows
 from hitl_mcp.service.actors import SYSTEM, Person
 from hitl_mcp.service.lifecycle.record import note
 from hitl_mcp.service.store.base import Tx
-from hitl_mcp.service.store.tables import events, requests
+from hitl_mcp.service.store.tables import events, members, requests
 
 CLAIM_MS = 15 * 60_000
 EXPIRE_BATCH = 100
@@ -33,13 +33,17 @@ _free_for_me = or_(
     requests.c.claimed_by == bindparam("user_id"),
     requests.c.claim_expires_at <= bindparam("now"),
 )
+_in_my_loop = requests.c.loop_id.in_(
+    select(members.c.loop_id).where(members.c.user_id == bindparam("user_id"), members.c.status == "active")
+)
+"""Only an active member of the loop answers for it, judged where the answer is written (H10)."""
 _at_revision = requests.c.revision == bindparam("seen")
 _unclaimed: dict[str, Any] = {"claimed_by": None, "claimed_at": None, "claim_expires_at": None}
 _step: dict[str, Any] = {"seq": requests.c.seq + 1, "updated_at": bindparam("now")}
 
 _decide = (
     update(requests)
-    .where(*_live, _free_for_me, _at_revision)
+    .where(*_live, _free_for_me, _at_revision, _in_my_loop)
     .values(
         status="completed", response_by=bindparam("user_id"), response_at=bindparam("now"),
         decided_revision=bindparam("seen"), response_data=bindparam("answer"), response_comment=bindparam("comment"),
@@ -49,7 +53,7 @@ _decide = (
 )  # fmt: skip
 _claim = (
     update(requests)
-    .where(*_live, _free_for_me)
+    .where(*_live, _free_for_me, _in_my_loop)
     .values(
         status="claimed", claimed_by=bindparam("user_id"), claimed_at=bindparam("now"),
         claim_expires_at=bindparam("until"), **_step,
@@ -58,7 +62,7 @@ _claim = (
 )  # fmt: skip
 _release = (
     update(requests)
-    .where(*_live, requests.c.status == "claimed", requests.c.claimed_by == bindparam("user_id"))
+    .where(*_live, requests.c.status == "claimed", requests.c.claimed_by == bindparam("user_id"), _in_my_loop)
     .values(status="pending", **_unclaimed, **_step)
     .returning(requests.c.seq)
 )
@@ -82,9 +86,9 @@ def decide(tx: Tx, person: Person, request_id: str, answer: NewAnswer) -> Review
     Raises: BadRequest when the answer does not fit, Conflict when somebody was first, it expired, is claimed by
         another, or changed since it was shown; NotFound.
     """
-    row = rows.find(tx, request_id)
+    row = rows.columns_for(tx, person, request_id)
     if not rows.is_open(row, tx.now) or row["revision"] != answer.revision:
-        _too_late(tx, request_id, answer.revision)
+        _too_late(tx, person, request_id, answer.revision)
     config = read_config(ResponseType(row["response_type"]), json.loads(row["response_config"]))
     try:
         value = check_answer(config, answer.response_data)
@@ -102,7 +106,7 @@ def decide(tx: Tx, person: Person, request_id: str, answer: NewAnswer) -> Review
     }
     seq = tx.connection.execute(_decide, values).scalar()
     if seq is None:
-        _too_late(tx, request_id, answer.revision)
+        _too_late(tx, person, request_id, answer.revision)
     data = {
         "response_data": value,
         "comment": answer.comment,
@@ -120,7 +124,7 @@ def claim(tx: Tx, person: Person, request_id: str) -> ReviewRequest:
     values = {"request_id": request_id, "now": tx.now, "user_id": person.user_id, "until": tx.now + CLAIM_MS}
     seq = tx.connection.execute(_claim, values).scalar()
     if seq is None:
-        _too_late(tx, request_id, None)
+        _too_late(tx, person, request_id, None)
     note(tx, request_id, seq, "claimed", person.actor, {"until": tx.now + CLAIM_MS})
     return rows.find_view(tx, request_id)
 
@@ -129,7 +133,7 @@ def release(tx: Tx, person: Person, request_id: str) -> ReviewRequest:
     """Give a claimed request back. Raises: Conflict, NotFound."""
     seq = tx.connection.execute(_release, {"request_id": request_id, "now": tx.now, "user_id": person.user_id}).scalar()
     if seq is None:
-        _too_late(tx, request_id, None)
+        _too_late(tx, person, request_id, None)
     note(tx, request_id, seq, "released", person.actor, {})
     return rows.find_view(tx, request_id)
 
@@ -153,8 +157,8 @@ def nearest_deadline(tx: Tx) -> int | None:
     return tx.connection.execute(_nearest).scalar()
 
 
-def _too_late(tx: Tx, request_id: str, seen: int | None) -> NoReturn:
-    request = rows.find_view(tx, request_id)
+def _too_late(tx: Tx, person: Person, request_id: str, seen: int | None) -> NoReturn:
+    request = rows.find_for(tx, person, request_id)
     who = request.response_by_user
     if who is not None and request.response_at is not None:
         raise Conflict(

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
-from hitl_mcp.contract.models import Created, NewAnswer, NewRequest, RequestChange, ReviewRequest
+from hitl_mcp.contract.models import Created, NewAnswer, RequestChange, ReviewRequest
 from hitl_mcp.contract.routes import REQUEST
 from hitl_mcp.service import loops, rows
 from hitl_mcp.service.actors import Agent, Person
-from hitl_mcp.service.lifecycle import asking, deciding, once
+from hitl_mcp.service.lifecycle import asking, deciding, feedback, once
+from hitl_mcp.service.lifecycle.asking import Asked
 from hitl_mcp.service.store.base import Store, Tx
 
+CALLBACKS_LATER = (
+    "callback_url was stored, but this version delivers no webhooks yet: ask for the decision with GET, or hold "
+    "GET .../wait"
+)
 COUNTED_AHEAD = 100
 """Others that wait are counted up to here: an agent needs to know that there are many, not how many."""
 
@@ -31,9 +37,10 @@ class Lifecycle:
         """Tell `listener` each new deadline (milliseconds since 1970)."""
         self._on_deadline.append(listener)
 
-    async def create(self, agent: Agent, loop_id: str, new: NewRequest, once_key: str | None) -> Created:
-        """Ask; or find the same question (D12). Raises: BadRequest, Conflict, NotFound (the loop)."""
-        created = await self._store.write(partial(_create, agent=agent, loop_id=loop_id, new=new, once_key=once_key))
+    async def create(self, agent: Agent, loop_id: str, asked: Asked, once_key: str | None) -> Created:
+        """Ask; or find the same question (D12). Raises: BadRequest, Conflict, NotAllowed, NotFound (the loop)."""
+        unit = partial(_create, agent=agent, loop_id=loop_id, asked=asked, once_key=once_key)
+        created = await self._store.write(unit)
         self._deadline(created.request)
         return created
 
@@ -50,6 +57,10 @@ class Lifecycle:
     async def deliver(self, agent: Agent, request_id: str) -> ReviewRequest:
         """The agent has the result. See `asking.deliver`."""
         return await self._store.write(lambda tx: asking.deliver(tx, agent, request_id))
+
+    async def add_feedback(self, agent: Agent, request_id: str, given: dict[str, Any]) -> dict[str, Any]:
+        """What the creator says about an answer. See `feedback.add`."""
+        return await self._store.write(lambda tx: feedback.add(tx, agent, request_id, given))
 
     async def claim(self, person: Person, request_id: str) -> ReviewRequest:
         """Take for a while. See `deciding.claim`."""
@@ -80,16 +91,16 @@ class Lifecycle:
             listener(due)
 
 
-def _create(tx: Tx, *, agent: Agent, loop_id: str, new: NewRequest, once_key: str | None) -> Created:
-    reviewers = loops.active_members(tx, loop_id)
-    asked = once.asked_digest(loop_id, new) if once_key else ""
-    earlier = once.earlier(tx, agent, once_key, asked) if once_key else None
+def _create(tx: Tx, *, agent: Agent, loop_id: str, asked: Asked, once_key: str | None) -> Created:
+    reviewers = loops.reviewers_for(tx, agent, loop_id)
+    digest = once.asked_digest(loop_id, asked.new) if once_key else ""
+    earlier = once.earlier(tx, agent, once_key, digest) if once_key else None
     if earlier is not None:
         return _reply(earlier.request, reviewers, joined=True, repeat=earlier.repeat)
     ahead = rows.some_open(tx, COUNTED_AHEAD)
-    request = asking.create(tx, agent, loop_id, new)
+    request = asking.create(tx, agent, loop_id, asked)
     if once_key:
-        once.remember(tx, agent, once_key, asked, request.id)
+        once.remember(tx, agent, once_key, digest, request.id)
     return _reply(request, reviewers, ahead=ahead)
 
 
@@ -109,5 +120,6 @@ def _reply(
         joined=joined,
         repeat=repeat,
         open_ahead=ahead,
+        notes=[CALLBACKS_LATER] if request.callback_url else [],
         request=request,
     )

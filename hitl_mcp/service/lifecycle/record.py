@@ -35,7 +35,7 @@ def note(tx: Tx, request_id: str, seq: int, kind: str, actor: str, data: dict[st
     Args:
         seq: taken from the request's row by the guarded update of the same transaction, so that two writers can never
             claim the same place.
-        kind: `created`, `changed`, `claimed`, `released`, `completed`, `timeout`, `cancelled`, `delivered`.
+        kind: `created`, `changed`, `claimed`, `released`, `completed`, `timeout`, `cancelled`, `delivered`, `feedback`.
     """
     if seq == 1:
         previous = FIRST

@@ -50,6 +50,30 @@ def listen(folder: DataFolder, wanted: int) -> Listening:
     return Listening(free, port, moved=former is not None)
 
 
+def listen_at(host: str, port: int) -> socket.socket:
+    """A server's own address. Raises: NotConfigured when it cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    if sys.platform != "win32":
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+        bound.listen(BACKLOG)
+    except OSError as error:
+        bound.close()
+        raise NotConfigured(
+            f"The server cannot listen on {host} port {port} ({error.strerror or error}). Choose others with HITL_HOST "
+            "and HITL_PORT."
+        ) from error
+    bound.setblocking(False)
+    return bound
+
+
+def internal() -> socket.socket:
+    """A free port on loopback, by which the process reaches its own API. Raises: NotConfigured."""
+    return listen_at("127.0.0.1", 0)
+
+
 def _former(folder: DataFolder) -> int | None:
     try:
         port = int(folder.port_file.read_text(encoding="ascii"))

@@ -1,0 +1,22 @@
+"""Where first-generation callers look for the answer. Creating shares its path with the current generation."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+
+from hitl_mcp.contract import routes
+from hitl_mcp.service import rows
+from hitl_mcp.service.api.parameters import RequestId
+from hitl_mcp.service.auth import RequestReader, ServicesHere
+from hitl_mcp.service.envelope import reply
+from hitl_mcp.service.first_generation.answers import top_level
+
+router = APIRouter(tags=["first generation"])
+
+
+@router.get(routes.REQUEST_RESPONSE)
+@router.get(routes.REQUEST_STATUS)
+async def first_generation_answer(request_id: RequestId, agent: RequestReader, services: ServicesHere) -> Response:
+    """`status` and `decision` at the top level. Expired and cancelled requests are completed and rejected."""
+    request = await services.store.read(lambda tx: rows.find_readable(tx, agent, request_id))
+    return reply("Request retrieved successfully", {"request": request}, beside=top_level(request))

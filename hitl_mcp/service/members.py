@@ -1,0 +1,191 @@
+"""Who answers for a loop, and how newcomers get in (H10).
+
+A code or an invitation only makes somebody `pending`. Whoever is an active member already confirms them, and sees who
+invited, with which code, and which address. No API key can confirm.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from sqlalchemy import bindparam, delete, insert, select, update
+
+from hitl_mcp.contract.ids import new_id
+from hitl_mcp.contract.teams import Member
+from hitl_mcp.errors import Conflict, NotAllowed, NotFound
+from hitl_mcp.service import loops
+from hitl_mcp.service.actors import Agent, Person
+from hitl_mcp.service.clock import maybe_moment
+from hitl_mcp.service.store.base import Tx
+from hitl_mcp.service.store.tables import invites, members, users
+
+CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+"""Nothing that looks like something else."""
+CODE_LENGTH = 9
+CODE_MS = 7 * 24 * 3_600_000
+
+_of_loop = (
+    select(members, users.c.name, users.c.email)
+    .join(users, users.c.id == members.c.user_id)
+    .where(members.c.loop_id == bindparam("loop_id"))
+    .order_by(members.c.joined_at.is_(None), members.c.joined_at, members.c.user_id)
+)
+_valid_code = (
+    select(invites)
+    .join(members, (members.c.loop_id == invites.c.loop_id) & (members.c.user_id == invites.c.issuer_id))
+    .where(members.c.status == "active", invites.c.expires_at > bindparam("now"))
+)
+
+
+def of_loop(tx: Tx, loop_id: str, creator_id: str) -> list[Member]:
+    """The people of a loop, active ones first."""
+    return [_member(row, creator_id) for row in tx.connection.execute(_of_loop, {"loop_id": loop_id})]
+
+
+def _member(row: Any, creator_id: str) -> Member:
+    return Member(
+        user_id=row.user_id, name=row.name, email=row.email, status=row.status,
+        role="owner" if row.user_id == creator_id else "member", joined_at=maybe_moment(row.joined_at),
+        invited_at=maybe_moment(row.invited_at),
+    )  # fmt: skip
+
+
+def code_of(tx: Tx, loop_id: str) -> str | None:
+    """The loop's newest living code. Codes die after 7 days and with their issuer's membership."""
+    newest = _valid_code.where(invites.c.loop_id == loop_id).order_by(invites.c.created_at.desc()).limit(1)
+    row = tx.connection.execute(newest, {"now": tx.now}).first()
+    return None if row is None else str(row.code)
+
+
+def rotate_code(tx: Tx, loop_id: str, issuer_id: str) -> str:
+    """A fresh code; the former ones are worthless."""
+    tx.connection.execute(delete(invites).where(invites.c.loop_id == loop_id))
+    code = "".join(secrets.choice(CODE_LETTERS) for _ in range(CODE_LENGTH))
+    entry = {"code": code, "loop_id": loop_id, "issuer_id": issuer_id, "created_at": tx.now}
+    tx.connection.execute(insert(invites), entry | {"expires_at": tx.now + CODE_MS})
+    return code
+
+
+def loop_of_code(tx: Tx, code: str) -> str:
+    """Which loop a living code leads to. Raises: NotFound."""
+    row = tx.connection.execute(_valid_code.where(invites.c.code == code.strip().upper()), {"now": tx.now}).first()
+    if row is None:
+        raise NotFound("This invitation is not known or has expired. Ask whoever sent it for a new one")
+    loops.found(tx, row.loop_id)
+    return str(row.loop_id)
+
+
+def person_with(tx: Tx, email: str, name: str | None) -> str:
+    """The id of the person with this address, made when there is none."""
+    known = tx.connection.execute(select(users.c.id).where(users.c.email == email)).scalar()
+    if known is not None:
+        return str(known)
+    user_id = new_id()
+    entry = {"id": user_id, "name": name or email, "email": email, "created_at": tx.now}
+    tx.connection.execute(insert(users), entry)
+    return user_id
+
+
+def invite(tx: Tx, agent: Agent, loop_id: str, email: str, name: str | None) -> Member:
+    """Add a person by address, pending. Raises: NotFound, NotAllowed, Conflict when they are in it already."""
+    loop = loops.find_owned(tx, agent, loop_id, "add members")
+    user_id = person_with(tx, email, name)
+    _add_pending(tx, loop_id, user_id, invited_by=agent.actor)
+    return next(member for member in of_loop(tx, loop_id, loop.creator_id) if member.user_id == user_id)
+
+
+def join(tx: Tx, code: str, email: str, name: str) -> tuple[str, str]:
+    """A newcomer with a code asks to join; returns the loop and the person made for them.
+
+    An address that is known already stays with its person: nobody gets into another's account by naming their address.
+
+    Raises: NotFound for a dead code, Conflict for an address that belongs to somebody.
+    """
+    loop_id = loop_of_code(tx, code)
+    if tx.connection.execute(select(users.c.id).where(users.c.email == email)).first() is not None:
+        raise Conflict("This address is known here already. Sign in first, or ask whoever invited you to sign you in")
+    user_id = person_with(tx, email, name)
+    _add_pending(tx, loop_id, user_id, invited_by=None, code=code.strip().upper())
+    return loop_id, user_id
+
+
+def join_as(tx: Tx, code: str, person: Person) -> str:
+    """A signed-in person with a code asks to join another loop. Raises: NotFound, Conflict."""
+    loop_id = loop_of_code(tx, code)
+    _add_pending(tx, loop_id, person.user_id, invited_by=None, code=code.strip().upper())
+    return loop_id
+
+
+def _add_pending(tx: Tx, loop_id: str, user_id: str, *, invited_by: str | None, code: str | None = None) -> None:
+    mine = members.c.loop_id == loop_id, members.c.user_id == user_id
+    status = tx.connection.execute(select(members.c.status).where(*mine)).scalar()
+    if status is not None:
+        raise Conflict("This person is in the loop already", {"status": status})
+    entry = {"loop_id": loop_id, "user_id": user_id, "status": "pending", "invited_at": tx.now}
+    tx.connection.execute(insert(members), entry | {"invited_by": invited_by, "invite_code": code})
+
+
+def remove(tx: Tx, agent: Agent, loop_id: str, user_id: str) -> None:
+    """Take a person out of a loop. Raises: NotFound, NotAllowed (the creator stays)."""
+    loop = loops.find_owned(tx, agent, loop_id, "remove members")
+    if user_id == loop.creator_id:
+        raise NotAllowed("Loop creator cannot remove themselves")
+    gone = delete(members).where(members.c.loop_id == loop_id, members.c.user_id == user_id)
+    if tx.connection.execute(gone).rowcount == 0:
+        raise NotFound("User is not a member of this loop")
+
+
+_waiting = (
+    select(members, users.c.name, users.c.email)
+    .join(users, users.c.id == members.c.user_id)
+    .where(members.c.status == "pending", members.c.loop_id.in_(bindparam("loop_ids", expanding=True)))
+    .order_by(members.c.invited_at, members.c.user_id)
+)
+
+
+def newcomers(tx: Tx, person: Person) -> list[dict[str, Any]]:
+    """Who waits to be confirmed in the loops of this person, and how they came (H10)."""
+    mine = {loop.id: loop for loop in loops.listed(tx, person.user_id) if loops.is_member(tx, loop.id, person.user_id)}
+    if not mine:
+        return []
+    return [
+        {
+            "loop": mine[row.loop_id],
+            "user_id": row.user_id,
+            "name": row.name,
+            "email": row.email,
+            "code": row.invite_code,
+            "invited_by": row.invited_by,
+            "at": maybe_moment(row.invited_at),
+        }
+        for row in tx.connection.execute(_waiting, {"loop_ids": sorted(mine)})
+    ]
+
+
+def confirm(tx: Tx, person: Person, loop_id: str, user_id: str) -> None:
+    """Let a newcomer in. Raises: NotAllowed for who is not an active member, NotFound."""
+    _only_members(tx, person, loop_id)
+    done = (
+        update(members)
+        .where(members.c.loop_id == loop_id, members.c.user_id == user_id, members.c.status == "pending")
+        .values(status="active", joined_at=tx.now)
+    )
+    if tx.connection.execute(done).rowcount == 0:
+        raise NotFound("Nobody with this name waits any more")
+
+
+def decline(tx: Tx, person: Person, loop_id: str, user_id: str) -> None:
+    """Send a newcomer away. Raises: NotAllowed for who is not an active member, NotFound."""
+    _only_members(tx, person, loop_id)
+    gone = delete(members).where(
+        members.c.loop_id == loop_id, members.c.user_id == user_id, members.c.status == "pending"
+    )
+    if tx.connection.execute(gone).rowcount == 0:
+        raise NotFound("Nobody with this name waits any more")
+
+
+def _only_members(tx: Tx, person: Person, loop_id: str) -> None:
+    loops.found(tx, loop_id)
+    if not loops.is_member(tx, loop_id, person.user_id):
+        raise NotAllowed("Only an active member of the loop can confirm a newcomer")

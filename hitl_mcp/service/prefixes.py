@@ -1,0 +1,28 @@
+"""Older and shorter paths of the same operations, turned into the current ones (contract section 1.1).
+
+`/v1/loops/...` and `/v1/requests/...` are the reference pages' form of August 2025; `/loops/...` and
+`/requests/{id}/response|status` are what callers of the first generation send when their base has no `/v1`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+_OLDER = re.compile(r"(?:/v1)?/(?=(?:loops|requests)(?:/|$))")
+
+
+class Prefixes:
+    """Serves every operation at both prefixes."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        path = scope["path"]
+        if not path.startswith("/v1/api/") and (found := _OLDER.match(path)):
+            rest = path[found.end() :]
+            scope = {**scope, "path": f"/v1/api/{rest}", "raw_path": f"/v1/api/{rest}".encode()}
+        await self._app(scope, receive, send)
