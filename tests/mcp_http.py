@@ -90,7 +90,13 @@ async def face(folder: Path, **settings: Any) -> AsyncGenerator[Face]:
 @asynccontextmanager
 async def serving(here: World) -> AsyncGenerator[Face]:
     """The MCP face of a service that runs."""
-    listening = socket.create_server(("127.0.0.1", 0))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        async with _serving(here, listening) as served:
+            yield served
+
+
+@asynccontextmanager
+async def _serving(here: World, listening: socket.socket) -> AsyncGenerator[Face]:
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     app = create_mcp_app(
         lambda key: ThisService(here.found, key), allowed_hosts=[url.removeprefix("http://")], allowed_origins=[url]
