@@ -89,6 +89,7 @@ class Feed:
         self._store = store
         self._broker = broker
         self._positions = Positions()
+        self._looking = anyio.Lock()
         self._subscriptions: set[Subscription] = set()
         self._waiters: dict[str, set[anyio.Event]] = {}
         self.closed = False
@@ -123,16 +124,17 @@ class Feed:
 
     async def look(self) -> None:
         """Read what is new and hand it out."""
-        while not self.closed:
-            news = await self._store.read(self._news)
-            if news.oldest:
-                self._positions.ended(news.oldest)
-            self._positions.saw([row.position for row, _ in news.rows], news.gaps, news.bound)
-            for row, request in news.rows:
-                self._hand_out(row.api_key_id, _change(row, self.cursor, request))
-            if not news.more:
-                return
-            await anyio.lowlevel.checkpoint()
+        async with self._looking:
+            while not self.closed:
+                news = await self._store.read(self._news)
+                if news.oldest:
+                    self._positions.ended(news.oldest)
+                self._positions.saw([row.position for row, _ in news.rows], news.gaps, news.bound)
+                for row, request in news.rows:
+                    self._hand_out(row.api_key_id, _change(row, self.cursor, request))
+                if not news.more:
+                    return
+                await anyio.lowlevel.checkpoint()
 
     def _hand_out(self, api_key_id: str, change: Change) -> None:
         for event in self._waiters.get(change.request_id, ()):
@@ -159,7 +161,10 @@ class Feed:
         Each change carries the cursor to go on from. While that cannot move (an entry below is still missing), the page
         is as long as it takes.
         """
-        safe = None if self._store.commits_in_order else max(position, self.cursor)
+        safe = None
+        if not self._store.commits_in_order:
+            await self.look()  # so that only what is really missing holds the cursor back
+            safe = max(position, self.cursor)
         query = _after.where(requests.c.api_key_id == api_key_id)
 
         def page(tx: Tx) -> list[Change]:

@@ -23,7 +23,7 @@ REPEAT_MS = 120_000
 
 _mine = (once_keys.c.api_key_id == bindparam("agent_key"), once_keys.c.key == bindparam("once_key"))
 _find = select(once_keys.c.digest, once_keys.c.request_id).where(*_mine)
-_forget = delete(once_keys).where(*_mine)
+_forget = delete(once_keys).where(*_mine, once_keys.c.request_id == bindparam("for_request"))
 _insert = insert(once_keys)
 
 
@@ -41,7 +41,10 @@ def asked_digest(loop_id: str, new: NewRequest) -> str:
 
 
 def earlier(tx: Tx, agent: Agent, key: str, asked: str) -> Earlier | None:
-    """The request that this key still stands for. Raises: Conflict when it was used for another question (H1)."""
+    """The request that this key still stands for; one it stands for no longer is let go of.
+
+    Raises: Conflict when it was used for another question (H1).
+    """
     found = tx.connection.execute(_find, {"agent_key": agent.api_key_id, "once_key": key}).first()
     if found is None:
         return None
@@ -55,14 +58,18 @@ def earlier(tx: Tx, agent: Agent, key: str, asked: str) -> Earlier | None:
     if request.status.is_open:
         return Earlier(request, repeat=False)
     delivered = row["first_delivered_at"]
-    if delivered is not None:
-        return Earlier(request, repeat=True) if _within(REPEAT_MS, tx.now, delivered) else None
-    return Earlier(request, repeat=False) if _within(UNCOLLECTED_MS, tx.now, _closed_at(row)) else None
+    repeat, since, span = delivered is not None, delivered, REPEAT_MS
+    if delivered is None:
+        since, span = _closed_at(row), UNCOLLECTED_MS
+    if _within(span, tx.now, since):
+        return Earlier(request, repeat=repeat)
+    # only this one: where units run side by side, another may have let the key stand for a newer one meanwhile
+    tx.connection.execute(_forget, {"agent_key": agent.api_key_id, "once_key": key, "for_request": found.request_id})
+    return None
 
 
 def remember(tx: Tx, agent: Agent, key: str, asked: str, request_id: str) -> None:
-    """Let the key stand for a new request."""
-    tx.connection.execute(_forget, {"agent_key": agent.api_key_id, "once_key": key})
+    """Let the key stand for a new request. Of two that do so at once one fails on the key, runs again, and finds it."""
     entry = {"api_key_id": agent.api_key_id, "key": key, "digest": asked, "request_id": request_id}
     tx.connection.execute(_insert, entry)
 
