@@ -65,7 +65,7 @@ class Found:
     def _as(self, key: str) -> Endpoint:
         hosted = self.state.hosted_by == "stdio"
         return Endpoint(
-            self.address, key, f"http://localhost:{self.state.port}", self.state.port, self.secret,
+            self.address, key, self.state.inbox or f"http://localhost:{self.state.port}", self.state.port, self.secret,
             "The inbox is served by this agent's own process and goes away with it." if hosted else None,
         )  # fmt: skip
 
@@ -167,13 +167,16 @@ class LocalService:
 
 
 def _too_old(found: Found) -> bool:
-    """Whether this client must replace the service. Raises: NotConfigured when the service is of a later contract."""
+    """Whether this client must replace the service: never a team's server, which others use.
+
+    Raises: NotConfigured when the service is of a later contract.
+    """
     if found.contract > CONTRACT_VERSION:
         raise NotConfigured(
             f"The local service has version {found.version}, which this client ({__version__}) cannot speak with. "
             "Update this hitl-mcp, or end the other with `hitl-mcp stop` and start this one."
         )
-    return derive.version_tuple(found.version) < derive.version_tuple(__version__)
+    return found.state.hosted_by != "serve" and derive.version_tuple(found.version) < derive.version_tuple(__version__)
 
 
 def read_state(folder: Path) -> tuple[ServiceState, bytes] | None:

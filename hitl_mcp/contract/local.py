@@ -35,6 +35,7 @@ class ServiceState(BaseModel):
     contract: int
     started_at: float
     hosted_by: str = "background"
+    inbox: str | None = None
 
 
 class ServiceStatus(BaseModel):

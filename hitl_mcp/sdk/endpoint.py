@@ -30,6 +30,17 @@ class Endpoint:
         return f"Endpoint({self.base_url!r})"
 
 
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """The `Resolver` of a backend that stays where it is."""
+
+    known: Endpoint
+
+    async def endpoint(self, failed: Endpoint | None = None) -> Endpoint:
+        """See `Resolver`."""
+        return self.known
+
+
 class Resolver(Protocol):
     """Finds the backend, and finds it again after it went away."""
 

@@ -38,7 +38,9 @@ def refusal_of(error: RequestValidationError) -> Refused:
     if kind == "json_invalid":
         return BadRequest("Invalid request body", str(fault.get("ctx", {}).get("error", "not JSON")))
     if kind in ("model_attributes_type", "dict_type") and not field:
-        return BadRequest("Invalid request body", "the body must be a JSON object")
+        return BadRequest(
+            "Invalid request body", "the body must be a JSON object, sent with Content-Type: application/json"
+        )
     if kind == "missing" and place == "body" and not field:
         return BadRequest("Invalid request body", "a JSON object is needed as body")
     if place == "path":

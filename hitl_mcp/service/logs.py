@@ -86,5 +86,5 @@ def log_as_json(level: str) -> None:
     )
     handler.addFilter(_WithId())
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for noisy in ("mcp", "httpx2", "httpcore2", "asyncio"):
+    for noisy in ("mcp", "httpx2", "httpcore2", "asyncio", "alembic", "uvicorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

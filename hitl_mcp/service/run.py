@@ -50,6 +50,8 @@ DOWN_SECONDS = 5.0
 ALIVE_SECONDS = 1.0
 SERVE = "serve"
 """Who hosts a team's server: `hitl-mcp serve`. It does not end by itself and has no desktop."""
+CONSOLE = "console"
+"""A command at the terminal of a shared database, for as long as it runs."""
 SERVE_PORT = 8000
 
 
@@ -164,13 +166,14 @@ async def running(
 
 
 def _open_sockets(stack: AsyncExitStack, settings: Settings, folder: DataFolder | None, hosted_by: str) -> _Sockets:
-    """A server's own address, or the folder's loopback port; beside it one on loopback for the process itself."""
+    """A server's own address and a loopback port for the process itself; else one loopback port."""
     if hosted_by == SERVE or folder is None:
-        wanted = settings.port or (SERVE_PORT if hosted_by == SERVE else 0)
-        opened, own = listen_at(settings.host, wanted), internal()
-        for one in (opened, own):
+        opened = [listen_at(settings.host, settings.port or SERVE_PORT)] if hosted_by == SERVE else []
+        opened.append(internal())
+        for one in opened:
             stack.callback(one.close)
-        return _Sockets([opened, own], opened.getsockname()[1], own.getsockname()[1], moved=False)
+        ports = [one.getsockname()[1] for one in opened]
+        return _Sockets(opened, ports[0], ports[-1], moved=False)
     listening = listen(folder, settings.port)
     stack.callback(listening.socket.close)
     return _Sockets([listening.socket], listening.port, listening.port, listening.moved)
@@ -242,7 +245,7 @@ async def _end_on(stopping: anyio.Event, server: _Server, feed: Feed, mcp: Mount
 def _publish(folder: DataFolder, keys: Keys, hosted_by: str) -> None:
     state = ServiceState(
         pid=os.getpid(), port=keys.internal_port, instance=keys.instance, version=__version__,
-        contract=CONTRACT_VERSION, started_at=time.time(), hosted_by=hosted_by,
+        contract=CONTRACT_VERSION, started_at=time.time(), hosted_by=hosted_by, inbox=keys.public_address,
     )  # fmt: skip
     fresh = folder.state_file.with_suffix(".new")
     fresh.write_text(state.model_dump_json(), encoding="utf-8")

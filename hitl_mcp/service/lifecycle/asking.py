@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, insert, update
+from sqlalchemy import bindparam, insert, select, update
 
 from hitl_mcp.contract.answers import ResponseType, check_answer, read_config
 from hitl_mcp.contract.ids import new_id
@@ -31,6 +31,8 @@ _open = (
     rows.IS_OPEN,
     requests.c.timeout_at > bindparam("now"),
 )
+_hold = select(requests.c.id).where(requests.c.id == bindparam("request_id")).with_for_update()
+"""Where units run side by side, what is read after it stays as it is until this one ends."""
 _cancel = (
     update(requests)
     .where(*_open)
@@ -229,6 +231,7 @@ def _text_or_none(value: Any) -> str | None:
 
 def cancel(tx: Tx, agent: Agent, request_id: str) -> tuple[ReviewRequest, str]:
     """Withdraw an open request; returns it with its former status. Raises: BadRequest, NotFound, NotAllowed."""
+    tx.connection.execute(_hold, {"request_id": request_id})
     before = rows.find_own(tx, agent, request_id)
     seq = tx.connection.execute(_cancel, {"request_id": request_id, "now": tx.now}).scalar()
     if seq is None:

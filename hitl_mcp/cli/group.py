@@ -1,0 +1,44 @@
+"""The group of commands. Errors are one sentence on stderr and exit code 2."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+import anyio
+import click
+
+from hitl_mcp import __version__
+from hitl_mcp.errors import HITLError
+
+T = TypeVar("T")
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a command's work to its end."""
+
+    async def main() -> T:
+        return await work
+
+    return anyio.run(main)
+
+
+class _Commands(click.Group):
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except HITLError as error:
+            raise _Failure(str(error)) from None
+
+
+class _Failure(click.ClickException):
+    exit_code = 2
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="hitl-mcp")
+def main() -> None:
+    """Put a person into an AI agent's loop.
+
+    Without a command this is the MCP server on stdin and stdout, started by your MCP client.
+    """

@@ -1,0 +1,1 @@
+"""Operating a service: doctor, backup, restore, migrate."""

@@ -1,0 +1,71 @@
+"""`hitl-mcp serve`: one process with the API, the inbox and MCP over HTTP."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+import anyio
+
+from hitl_mcp.sdk.endpoint import Endpoint, Fixed
+from hitl_mcp.service.context import Keys, Services
+from hitl_mcp.service.logs import log_as_json
+from hitl_mcp.service.run import SERVE, Mount, run_until_told
+from hitl_mcp.settings import Settings, listed
+from hitl_mcp.tools.http.app import MCPOverHTTP, create_mcp_app
+
+SWITCH_SECONDS = 0.001
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises: NotConfigured."""
+    log_as_json(settings.log_level)
+    # the event loop and SQLite's writer hand over often; the default of 5 ms would be most of a decision's way
+    sys.setswitchinterval(SWITCH_SECONDS)
+    anyio.run(
+        lambda: run_until_told(settings, _say, hosted_by=SERVE, mount=mcp_over_http(settings)),
+        backend_options={"use_uvloop": sys.platform != "win32"},
+    )
+
+
+def mcp_over_http(settings: Settings) -> Mount:
+    """MCP as the service mounts it. Each call goes to the process's own API with the caller's key."""
+
+    @asynccontextmanager
+    async def mount(keys: Keys) -> AsyncGenerator[MCPOverHTTP]:
+        def resolver_for(key: str) -> Fixed:
+            return Fixed(Endpoint(f"http://127.0.0.1:{keys.internal_port}", key, keys.public_address))
+
+        hosts, origins = _own_names(keys)
+        app = create_mcp_app(
+            resolver_for, allowed_hosts=hosts, allowed_origins=[*origins, *listed(settings.cors_origins)],
+            loop=settings.loop, wait_seconds=settings.wait_seconds,
+        )  # fmt: skip
+        async with app.running():
+            yield app
+
+    return mount
+
+
+def _own_names(keys: Keys) -> tuple[list[str], list[str]]:
+    """The host names and origins that MCP answers to: always a list, never everything."""
+    loopback = [
+        f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]") for port in (keys.port, keys.internal_port)
+    ]
+    hosts = [*loopback, *(form for name in keys.allowed_hosts for form in (name, f"{name}:*"))]
+    origins = [f"http://{name}" for name in loopback]
+    if keys.public_url is not None:
+        hosts.append(urlsplit(keys.public_url).netloc)
+        origins.append(keys.public_url)
+    return hosts, origins
+
+
+def _say(services: Services) -> None:
+    keys = services.keys
+    sys.stderr.write(
+        f"hitl-mcp serves on {keys.public_address} ({services.database}). API /v1, MCP /mcp and /sse, reference /docs. "
+        "Make a key with `hitl-mcp keys create NAME`, sign in with `hitl-mcp inbox --print`.\n"
+    )
+    sys.stderr.flush()
