@@ -158,6 +158,7 @@ def change(tx: Tx, agent: Agent, request_id: str, wanted: RequestChange) -> Revi
 
     Raises: BadRequest when it is closed or the change does not fit, NotFound, NotAllowed.
     """
+    tx.connection.execute(_hold, {"request_id": request_id})
     before = rows.find_own(tx, agent, request_id)
     if before.status not in OPEN:
         raise BadRequest("Request cannot be updated in current state", before.status.value)
