@@ -39,6 +39,8 @@ STOP = "/v1/local/stop"
 SIGN_INS = "/v1/local/sign-ins"
 OPEN_INBOX = "/v1/local/open-inbox"
 SESSIONS = "/v1/local/sessions"
+CHECKS = "/v1/local/checks"
+BACKUP = "/v1/local/backup"
 KEYS = "/v1/local/keys"
 KEY = "/v1/local/keys/{key_id}"
 

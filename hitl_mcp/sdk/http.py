@@ -69,6 +69,15 @@ def stream_timeout(silence_seconds: float) -> httpx2.Timeout:
     return httpx2.Timeout(5.0, read=silence_seconds, pool=60.0)
 
 
+async def probe(url: str, seconds: float) -> int:
+    """The status with which an address answers, by the operating system's certificates. Raises: Unreachable."""
+    try:
+        async with httpx2.AsyncClient(timeout=seconds, follow_redirects=False) as client:
+            return (await client.get(url)).status_code
+    except TransportError as error:
+        raise Unreachable(str(error) or type(error).__name__) from error
+
+
 async def exchange(
     client: Client,
     endpoint: Endpoint,

@@ -8,7 +8,18 @@ from starlette.types import ASGIApp
 
 from hitl_mcp import __version__
 from hitl_mcp.service import envelope
-from hitl_mcp.service.api import events, first_generation, health, keys, local, loops, members, requests, reviews
+from hitl_mcp.service.api import (
+    events,
+    first_generation,
+    health,
+    keys,
+    local,
+    loops,
+    members,
+    operating,
+    requests,
+    reviews,
+)
 from hitl_mcp.service.auth import KnownKeys
 from hitl_mcp.service.context import Services
 from hitl_mcp.service.guard import Faces, Guard
@@ -26,7 +37,7 @@ def create_api(services: Services) -> FastAPI:
     app.state.services = services
     app.state.known_keys = KnownKeys(services)
     envelope.install(app)
-    for part in (requests, first_generation, loops, members, reviews, events, local, keys, health):
+    for part in (requests, first_generation, loops, members, reviews, events, local, keys, health, operating):
         app.include_router(part.router)
     return app
 

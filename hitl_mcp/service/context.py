@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import anyio
 
@@ -95,6 +96,7 @@ class Services:
     loop_aliases: dict[str, str] = field(default_factory=dict[str, str])
     cors_origins: tuple[str, ...] = ()
     database: str = "SQLite"
+    back_up: Callable[[Path], Awaitable[int]] | None = None
 
     def stop(self) -> None:
         """Begin to end: finish what is being written, let every stream return."""

@@ -133,7 +133,7 @@ async def running(
             presence=Presence(), started_at=storage.clock(), hosted_by=hosted_by, stopping=stopping,
             open_inbox=opener.open, outgoing=Outgoing(listed(settings.outgoing_allow)),
             warnings=list(storage.warnings), rate_limit=settings.rate_limit, loop_aliases=settings.aliases,
-            cors_origins=listed(settings.cors_origins), database=storage.database,
+            cors_origins=listed(settings.cors_origins), database=storage.database, back_up=storage.back_up,
         )  # fmt: skip
         await timers.tick()  # overdue requests are closed before anybody can see them open
 

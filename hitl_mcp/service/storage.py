@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+import anyio.to_thread
 
 from hitl_mcp.errors import NotConfigured
 from hitl_mcp.service.broker import Broker
@@ -14,6 +17,7 @@ from hitl_mcp.service.broker.local import LocalBroker
 from hitl_mcp.service.clock import Clock, wall_clock
 from hitl_mcp.service.local.folder import DataFolder, disk_warnings, open_folder, take_lock
 from hitl_mcp.service.store import Store
+from hitl_mcp.service.store.backup import back_up
 from hitl_mcp.service.store.sqlite import SQLiteStore
 from hitl_mcp.settings import Settings
 
@@ -39,6 +43,7 @@ class Storage:
     database: str
     listen: Callable[[], Coroutine[Any, Any, None]] | None = None
     warnings: tuple[str, ...] = ()
+    back_up: Callable[[Path], Awaitable[int]] | None = None
 
 
 async def open_storage(
@@ -55,7 +60,12 @@ async def open_storage(
         log.warning("%s", warning)
     store = SQLiteStore(folder.database, clock, folder.backups)
     stack.callback(store.close, DRAIN_SECONDS)
-    return Storage(store, broker or LocalBroker(), clock, folder, "SQLite", warnings=tuple(warnings))
+
+    async def copy(target: Path) -> int:
+        return await anyio.to_thread.run_sync(back_up, folder.database, target)
+
+    bell = broker or LocalBroker()
+    return Storage(store, bell, clock, folder, "SQLite", warnings=tuple(warnings), back_up=copy)
 
 
 async def _postgres(stack: AsyncExitStack, url: str, clock: Clock, broker: Broker | None) -> Storage:

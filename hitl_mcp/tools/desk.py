@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import anyio
 import anyio.abc
@@ -25,10 +25,19 @@ from hitl_mcp.tools.results import review_result
 
 BEAT_SECONDS = 8.0
 """Progress goes out this often: inside the 5 to 10 s that keeps patient hosts awake."""
+TICK_SECONDS = 0.25
 SETTLE_SECONDS = 1.0
 """How long closing waits for deliveries to be recorded. In doubt the agent asks twice (H2)."""
 
 Opener = Callable[[anyio.abc.TaskGroup], AsyncHITLClient]
+
+
+class Asked(NamedTuple):
+    """What the result says of how the request was made; see `Created`, which is too large to be kept while waiting."""
+
+    joined: bool
+    repeat: bool
+    open_ahead: int
 
 
 class Desk:
@@ -131,9 +140,11 @@ class Desk:
     ) -> CallToolResult:
         """Create the request, hold the call, and return where it stands."""
         created = await self._create(ctx, tool, loop, new)
-        del new  # a call may wait for an hour with a thousand others
-        request = await self.hold(ctx, created.request, seconds)
-        return await self.result(ctx, request, created)
+        request = created.request
+        asked = Asked(created.joined and self._process is not None, created.repeat, created.open_ahead)
+        del new, created  # a call may wait for an hour with a thousand others
+        request = await self.hold(ctx, request, seconds)
+        return await self.result(ctx, request, asked)
 
     async def _create(self, ctx: Context[Any, Any], tool: str, loop: str | None, new: NewRequest) -> Created:
         chosen = await self.loop_for(loop)
@@ -146,19 +157,15 @@ class Desk:
         return await self.client.create_request(chosen.id, new, once_key=once, client_name=client_name(ctx))
 
     async def result(
-        self, ctx: Context[Any, Any], request: ReviewRequest, created: Created | None = None
+        self, ctx: Context[Any, Any], request: ReviewRequest, asked: Asked | None = None
     ) -> CallToolResult:
         """The tool's result; a final one is followed until the agent has it."""
         backend = await self.client.backend()
         notes = [backend.note] if backend.note else []
-        if created is not None and request.status.is_open and created.open_ahead:
-            notes.append(
-                f"{created.open_ahead} other question{'s wait' if created.open_ahead > 1 else ' waits'} as well."
-            )
-        result = review_result(
-            request, backend.inbox, joined=created is not None and created.joined and self._process is not None,
-            repeat=created is not None and created.repeat, notes=notes,
-        )  # fmt: skip
+        joined, repeat, ahead = asked or Asked(joined=False, repeat=False, open_ahead=0)
+        if request.status.is_open and ahead:
+            notes.append(f"{ahead} other question{'s wait' if ahead > 1 else ' waits'} as well.")
+        result = review_result(request, backend.inbox, joined=joined, repeat=repeat, notes=notes)
         if not request.status.is_open:
             reception: Reception = ctx.request_context.lifespan_context
             reception.follow(ctx, self._deliveries, request.id)
@@ -171,12 +178,12 @@ class Desk:
         start = time.monotonic()
         told, told_at = "", start
         meta = ctx.request_context.meta
-        beat = BEAT_SECONDS if meta and meta.get("progress_token") is not None else seconds  # nobody listens otherwise
+        listens = meta is not None and meta.get("progress_token") is not None
         with self.client.watching(request) as watch:
             self._held.add(watch)
             try:
                 while watch.request.status.is_open and (left := seconds - (time.monotonic() - start)) > 0:
-                    await self._changed(watch, min(beat, left))
+                    await self._changed(watch, min(_until_beat(), left) if listens else left)
                     if self._draining:
                         break
                     now = time.monotonic()
@@ -220,6 +227,11 @@ def client_name(ctx: Context[Any, Any]) -> str | None:
         return None
     info = params.client_info
     return " ".join(f"{info.title or info.name} {info.version}".split())
+
+
+def _until_beat() -> float:
+    """Up to `BEAT_SECONDS`; many calls wake together, because waking costs more than a beat."""
+    return BEAT_SECONDS - time.monotonic() % TICK_SECONDS
 
 
 def _state(request: ReviewRequest) -> str:
