@@ -25,7 +25,6 @@ from hitl_mcp.tools.results import review_result
 
 BEAT_SECONDS = 8.0
 """Progress goes out this often: inside the 5 to 10 s that keeps patient hosts awake."""
-TICK_SECONDS = 0.25
 SETTLE_SECONDS = 1.0
 """How long closing waits for deliveries to be recorded. In doubt the agent asks twice (H2)."""
 
@@ -178,12 +177,12 @@ class Desk:
         start = time.monotonic()
         told, told_at = "", start
         meta = ctx.request_context.meta
-        listens = meta is not None and meta.get("progress_token") is not None
+        beat = BEAT_SECONDS if meta and meta.get("progress_token") is not None else seconds  # nobody listens otherwise
         with self.client.watching(request) as watch:
             self._held.add(watch)
             try:
                 while watch.request.status.is_open and (left := seconds - (time.monotonic() - start)) > 0:
-                    await self._changed(watch, min(_until_beat(), left) if listens else left)
+                    await self._changed(watch, min(beat, left))
                     if self._draining:
                         break
                     now = time.monotonic()
@@ -227,11 +226,6 @@ def client_name(ctx: Context[Any, Any]) -> str | None:
         return None
     info = params.client_info
     return " ".join(f"{info.title or info.name} {info.version}".split())
-
-
-def _until_beat() -> float:
-    """Up to `BEAT_SECONDS`; many calls wake together, because waking costs more than a beat."""
-    return BEAT_SECONDS - time.monotonic() % TICK_SECONDS
 
 
 def _state(request: ReviewRequest) -> str:
