@@ -87,7 +87,7 @@ class NewMember(BaseModel):
 
 
 class Member(BaseModel):
-    """A person of a loop."""
+    """A person of a loop. `last_active`: when they last answered in it."""
 
     model_config = ConfigDict(extra="ignore", defer_build=True)
 
@@ -98,6 +98,7 @@ class Member(BaseModel):
     role: str = "member"
     joined_at: Any = None
     invited_at: Any = None
+    last_active: Any = None
 
 
 _Mark = Annotated[int, Field(ge=1, le=5, strict=True)]

@@ -52,10 +52,10 @@ def install(app: FastAPI) -> None:
             raise error
         return refuse(BadRequest("Validation failed", {"field": error.field, "issue": error.reason}))
 
-    async def invalid(_: Request, error: Exception) -> Response:
+    async def invalid(request: Request, error: Exception) -> Response:
         if not isinstance(error, RequestValidationError):
             raise error
-        return refuse(refusal_of(error))
+        return refuse(refusal_of(error, request.scope["path"]))
 
     async def http(_: Request, error: Exception) -> Response:
         if not isinstance(error, HTTPException):

@@ -9,6 +9,8 @@ from fastapi.exceptions import RequestValidationError
 
 from hitl_mcp.errors import BadRequest, Refused
 
+_LOOP = re.compile(r"/v1/api/loops(/[^/]+)?/?")
+"""Where `name` and `icon` are a loop's."""
 _REQUIRED = {
     "request_text": "Request text is required",
     "name": "Loop name is required",
@@ -25,16 +27,25 @@ _RANGES = {
 }
 _BOUNDS = ("string_too_short", "string_too_long", "greater_than_equal", "less_than_equal", "int_parsing", "int_type",
            "int_from_float", "finite_number")  # fmt: skip
+_WRONG_TYPES = {
+    "string_type": "a string", "int_type": "a whole number", "bool_type": "true or false", "list_type": "a list",
+    "dict_type": "a JSON object", "model_type": "a JSON object", "model_attributes_type": "a JSON object",
+}  # fmt: skip
 _MARKS = ("rating", "accuracy", "timeliness", "helpfulness")
 
 
-def refusal_of(error: RequestValidationError) -> Refused:
-    """The first fault, as the contract words it: the text in `msg`, what to put right in `data`."""
+def refusal_of(error: RequestValidationError, address: str) -> Refused:
+    """The first fault, as the contract words it: the text in `msg`, what to put right in `data`.
+
+    Args:
+        address: the path that was called, because a loop's name has words of its own.
+    """
     fault = error.errors()[0]
     kind, where = str(fault["type"]), [str(part) for part in fault["loc"]]
     place, path = where[0], where[1:]
     field = ".".join(part for part in path if part not in _BRANCHES)
-    why = _why(fault, field)
+    of_loop = _LOOP.fullmatch(address) is not None
+    why = _why(fault, field, of_loop=of_loop)
     if kind == "json_invalid":
         return BadRequest("Invalid request body", str(fault.get("ctx", {}).get("error", "not JSON")))
     if kind in ("model_attributes_type", "dict_type") and not field:
@@ -44,6 +55,8 @@ def refusal_of(error: RequestValidationError) -> Refused:
     if kind == "missing" and place == "body" and not field:
         return BadRequest("Invalid request body", "a JSON object is needed as body")
     if place == "path":
+        if path[0] == "code":
+            return BadRequest("Invalid invitation code format", "a code has 9 letters and digits")
         return BadRequest(f"Invalid {path[0].removesuffix('_id')} ID format", "an id has 24 characters 0-9 and a-f")
     if place == "query":
         return _query(field, why)
@@ -55,8 +68,11 @@ def refusal_of(error: RequestValidationError) -> Refused:
             return BadRequest("Rating values must be between 1 and 5", f"{name} {why}")
         if name == "comment" and kind == "string_too_long":
             return BadRequest("Comment exceeds maximum length of 1000 characters")
-    if field in _REQUIRED and (kind in ("missing", "string_too_short") or fault.get("input") is None):
-        return BadRequest(_REQUIRED[field], _RANGES[field])
+    words = _REQUIRED.get(field) if of_loop or field == "request_text" else None
+    if words is not None and (kind in ("missing", "string_too_short") or fault.get("input") is None):
+        return BadRequest(words, _RANGES[field])
+    if kind in _WRONG_TYPES and fault.get("input") is not None:
+        return BadRequest("Invalid request body", f"{field} must be {_WRONG_TYPES[kind]}")
     return BadRequest("Validation failed", why)
 
 
@@ -64,15 +80,17 @@ _BRANCHES = ("current", "first")
 """Names of the two generations of a body; they are no part of a field's place."""
 
 
-def _why(fault: Any, field: str) -> str:
+def _why(fault: Any, field: str, *, of_loop: bool) -> str:
     kind = str(fault["type"])
-    if kind in _BOUNDS and field in _RANGES:
+    if kind in _BOUNDS and field in _RANGES and (of_loop or field != "name"):
         return _RANGES[field]
     if kind in ("enum", "literal_error"):
         allowed = re.findall(r"'([^']*)'", str(fault.get("ctx", {}).get("expected", "")))
         return f"{field} must be one of: {', '.join(allowed)}"
     if kind == "missing":
         return f"{field} is required"
+    if kind == "extra_forbidden":
+        return f"{field} is not taken here"
     if (kind == "string_pattern_mismatch" and field.endswith(("_url", "callback_url"))) or "_urls" in field:
         return f"{field} must be an absolute http or https address"
     return f"{field} {str(fault['msg']).removeprefix('Value error, ')}".strip()

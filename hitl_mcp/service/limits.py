@@ -24,6 +24,7 @@ UNLIMITED = 1_000_000
 
 _mine = rate_usage.c.api_key_id == bindparam("agent_key"), rate_usage.c.hour == bindparam("this_hour")
 _count = update(rate_usage).where(*_mine).values(used=rate_usage.c.used + 1).returning(rate_usage.c.used)
+_give_back = update(rate_usage).where(*_mine, rate_usage.c.used > 0).values(used=rate_usage.c.used - 1)
 _used = select(rate_usage.c.used).where(*_mine)
 _first = insert(rate_usage)
 _owner = select(api_keys.c.id).where(api_keys.c.id == bindparam("agent_key")).with_for_update()
@@ -60,13 +61,24 @@ async def count_call(request: Request, services: Services, agent: Agent) -> None
         raise TooManyRequests(
             f"Rate limit exceeded. Maximum {limit} requests per hour per API key.",
             {
-                "usage_count": used - 1,
+                "usage_count": limit,
                 "usage_limit": limit,
                 "remaining": 0,
                 "reset_at": moment(reset * 1000).strftime("%Y-%m-%dT%H:%M:%SZ"),
                 "retry_after": reset - services.clock() // 1000,
             },
         )
+
+
+async def give_back(request: Request, services: Services, agent: Agent) -> None:
+    """Return the call that asked a question which was withdrawn before anybody took it (contract section 1.4)."""
+    limit = services.rate_limit
+    if limit is None:
+        return
+    values = {"agent_key": agent.api_key_id, "this_hour": services.clock() // HOUR_MS}
+    await services.store.write(lambda tx: tx.connection.execute(_give_back, values).rowcount)
+    _, left = request.scope["hitl.rate"]
+    request.scope["hitl.rate"] = (limit, min(limit, left + 1))
 
 
 async def rate_of(services: Services, agent: Agent) -> dict[str, Any]:

@@ -7,9 +7,10 @@ invited, with which code, and which address. No API key can confirm.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from hitl_mcp.contract.ids import new_id
 from hitl_mcp.contract.teams import Member
@@ -18,7 +19,7 @@ from hitl_mcp.service import loops
 from hitl_mcp.service.actors import Agent, Person
 from hitl_mcp.service.clock import maybe_moment
 from hitl_mcp.service.store.base import Tx
-from hitl_mcp.service.store.tables import invites, members, users
+from hitl_mcp.service.store.tables import invites, members, requests, users
 
 CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 """Nothing that looks like something else."""
@@ -49,6 +50,34 @@ def _member(row: Any, creator_id: str) -> Member:
         role="owner" if row.user_id == creator_id else "member", joined_at=maybe_moment(row.joined_at),
         invited_at=maybe_moment(row.invited_at),
     )  # fmt: skip
+
+
+_answered = (
+    select(requests.c.response_by, func.max(requests.c.response_at).label("at"))
+    .where(requests.c.loop_id == bindparam("loop_id"), requests.c.response_by.is_not(None))
+    .group_by(requests.c.response_by)
+)
+
+
+def with_activity(tx: Tx, loop_id: str, creator_id: str) -> list[Member]:
+    """The people of a loop, with when each last answered in it. Reads all requests of the loop."""
+    answered = {row.response_by: row.at for row in tx.connection.execute(_answered, {"loop_id": loop_id})}
+    return [
+        member.model_copy(update={"last_active": maybe_moment(answered.get(member.user_id))})
+        for member in of_loop(tx, loop_id, creator_id)
+    ]
+
+
+def statistics(found: Sequence[Member]) -> dict[str, Any]:
+    """What the older members list told beside the members: how long joining took, first and last (section 2.3)."""
+    joined = [member.joined_at for member in found if member.joined_at is not None]
+    took = [(member.joined_at - member.invited_at).total_seconds() / 86_400
+            for member in found if member.joined_at is not None and member.invited_at is not None]  # fmt: skip
+    return {
+        "avg_join_time_days": round(sum(took) / len(took), 2) if took else 0,
+        "newest_member_joined": max(joined, default=None),
+        "oldest_member_joined": min(joined, default=None),
+    }
 
 
 def code_of(tx: Tx, loop_id: str) -> str | None:

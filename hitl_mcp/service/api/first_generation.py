@@ -7,6 +7,7 @@ from fastapi import APIRouter, Response
 from hitl_mcp.contract import routes
 from hitl_mcp.service import rows
 from hitl_mcp.service.api.parameters import RequestId
+from hitl_mcp.service.api.requests import shown
 from hitl_mcp.service.auth import RequestReader, ServicesHere
 from hitl_mcp.service.envelope import reply
 from hitl_mcp.service.first_generation.answers import top_level
@@ -19,4 +20,4 @@ router = APIRouter(tags=["first generation"])
 async def first_generation_answer(request_id: RequestId, agent: RequestReader, services: ServicesHere) -> Response:
     """`status` and `decision` at the top level. Expired and cancelled requests are completed and rejected."""
     request = await services.store.read(lambda tx: rows.find_readable(tx, agent, request_id))
-    return reply("Request retrieved successfully", {"request": request}, beside=top_level(request))
+    return reply("Request retrieved successfully", {"request": shown(request)}, beside=top_level(request))

@@ -22,9 +22,9 @@ async def list_members(loop_id: LoopId, agent: LoopReader, services: ServicesHer
 
     def read(tx: Tx) -> list[Member]:
         loop = loops.find_visible(tx, agent, loop_id)
-        return members.of_loop(tx, loop_id, loop.creator_id)
+        return members.with_activity(tx, loop_id, loop.creator_id)
 
-    found = await services.store.read(read)
+    found = await services.store.scan(read)
     active = sum(member.status == "active" for member in found)
     data = {
         "loop_id": loop_id,
@@ -33,6 +33,7 @@ async def list_members(loop_id: LoopId, agent: LoopReader, services: ServicesHer
         "total_count": len(found),
         "active_count": active,
         "pending_count": len(found) - active,
+        "statistics": members.statistics(found),
     }
     return reply("Loop members retrieved successfully", data)
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import anyio
-from fastapi import APIRouter, Header, Query, Response
-from pydantic import Discriminator
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import Discriminator, ValidationError
 
 from hitl_mcp.contract import routes
 from hitl_mcp.contract.ids import is_id
@@ -29,6 +30,7 @@ from hitl_mcp.service.first_generation.answers import top_level
 from hitl_mcp.service.first_generation.body import FirstRequest, TaggedCurrent, TaggedFirst, generation_of
 from hitl_mcp.service.first_generation.body import asked as first_generation
 from hitl_mcp.service.lifecycle.asking import Asked
+from hitl_mcp.service.limits import give_back
 from hitl_mcp.service.outgoing.images import fetch_images
 from hitl_mcp.service.store.base import Tx
 
@@ -81,7 +83,7 @@ async def create_request(
     """
     if isinstance(body, FirstRequest):
         where = await services.store.read(lambda tx: loops.resolve(tx, agent, loop_id, services.loop_aliases))
-        asked = first_generation(body)
+        asked = _of_first(body)
     else:
         if not is_id(loop_id):
             raise BadRequest("Invalid loop ID format", "24 characters 0-9 and a-f; GET /v1/api/loops lists them")
@@ -93,6 +95,13 @@ async def create_request(
     if created.joined:
         return reply("The same question was already asked", data, beside=beside)
     return reply("Request created and broadcasted successfully", data, status=201, beside=beside)
+
+
+def _of_first(body: FirstRequest) -> Asked:
+    try:
+        return first_generation(body)
+    except ValidationError as error:  # what was filled in does not fit what was given
+        raise RequestValidationError([fault | {"loc": ("body", *fault["loc"])} for fault in error.errors()]) from None
 
 
 @router.get(routes.LOOP_REQUESTS)
@@ -176,15 +185,20 @@ async def update_request(
 
 
 @router.delete(routes.REQUEST)
-async def cancel_request(request_id: RequestId, agent: Asker, services: ServicesHere) -> Response:
-    """Withdraw an open request."""
+async def cancel_request(request_id: RequestId, agent: Asker, services: ServicesHere, call: Request) -> Response:
+    """Withdraw an open request. One that nobody had taken gives its call back to the hour's limit."""
     request, before = await services.lifecycle.cancel(agent, request_id)
+    untouched = before == Status.PENDING
+    if untouched:
+        await give_back(call, services, agent)
+    reason = "nobody had taken the request" if untouched else "somebody had taken the request"
     data = {
         "request_id": request.id,
         "status": request.status,
         "cancelled_at": request.cancelled_at,
         "previous_status": before,
-        "request": request,
+        "refund_info": {"refunded": untouched, "reason": reason},
+        "request": shown(request),
     }
     return reply("Request cancelled successfully", data)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hitl_mcp.contract.answers import slug
+from hitl_mcp.contract.answers import ResponseType, slug
 from hitl_mcp.contract.models import ReviewRequest
 from hitl_mcp.contract.outcome import Outcome, outcome_of
 from hitl_mcp.contract.states import Kind, Status
@@ -46,6 +46,6 @@ def _decision(request: ReviewRequest) -> str | None:
         return "rejected"
     if request.kind is Kind.APPROVAL:
         return request.decision
-    if request.dialect != DIALECT or not isinstance(request.response_data, str):
+    if request.dialect != DIALECT or request.response_type is not ResponseType.SINGLE_SELECT:
         return None
-    return _WORDS.get(slug(request.response_data), "rejected")
+    return _WORDS.get(slug(str(request.response_data)), "rejected")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, Tag
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Tag
 
 from hitl_mcp.contract.answers import ResponseType
 from hitl_mcp.contract.media import Url
-from hitl_mcp.contract.models import DEFERRED_TIMEOUT, MIN_TIMEOUT, NewRequest
+from hitl_mcp.contract.models import DEFERRED_TIMEOUT, MIN_TIMEOUT, NewRequest, Platform, ProcessingType
 from hitl_mcp.contract.states import Kind, Priority
 from hitl_mcp.contract.text import STORABLE, Json, JsonObject
 from hitl_mcp.service.lifecycle.asking import Asked
@@ -20,14 +20,26 @@ MAX_CONTENT = 500_000
 
 _Option = Annotated[str, Field(min_length=1, max_length=100), STORABLE]
 _PRIORITIES = {"normal": "medium", "urgent": "critical"}
+_OPTIONS = ["Approve", "Reject", "Needs Changes"]
+
+
+def _showable(content: Any) -> Any:
+    if content is None or not _text(content).strip():
+        raise ValueError("must not be empty")
+    if len(_text(content)) > MAX_CONTENT:
+        raise ValueError(f"must be at most {MAX_CONTENT} characters")
+    return content
 
 
 class FirstRequest(BaseModel):
-    """A first-generation body. What it lacks is filled in: an approval, deferred, 30 days, rejected by default."""
+    """A first-generation body. What it lacks is filled in: an approval, deferred, 30 days, rejected by default.
+
+    Fields of today beside `content` are taken as they are.
+    """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    content: Json
+    content: Annotated[Json, AfterValidator(_showable)]
     content_type: Annotated[str, Field(max_length=100)] = "text"
     priority: Literal["low", "normal", "medium", "high", "urgent", "critical"] = "normal"
     ai_analysis: Json = None
@@ -36,6 +48,13 @@ class FirstRequest(BaseModel):
     options: Annotated[list[_Option], Field(max_length=20)] | None = None
     timeout_seconds: Annotated[int, Field(ge=MIN_TIMEOUT, le=DEFERRED_TIMEOUT)] | None = None
     callback_url: Url | None = None
+    response_type: ResponseType | None = None
+    response_config: JsonObject | None = None
+    default_response: Json = None
+    processing_type: ProcessingType = "deferred"
+    platform: Platform = "api"
+    platform_version: Annotated[str, Field(max_length=100), STORABLE] | None = None
+    tags: Annotated[list[_Option], Field(max_length=50)] | None = None
 
 
 class _Filled(NewRequest):
@@ -46,8 +65,10 @@ class _Filled(NewRequest):
 
 
 def asked(body: FirstRequest) -> Asked:
-    """The question that a first-generation body means. Raises: ValueError when there is nothing to show."""
+    """The question that a first-generation body means. Raises: ValidationError when its fields do not fit together."""
     context: dict[str, Any] = dict(body.context or {})
+    if rest := _beside_text(body.content):
+        context["content"] = rest
     for name in ("ai_analysis", "metadata"):
         if (value := getattr(body, name)) is not None:
             context[name] = value
@@ -58,31 +79,45 @@ def asked(body: FirstRequest) -> Asked:
         context=context or None,
         timeout_seconds=body.timeout_seconds,
         callback_url=body.callback_url,
-        **_options(body.options),
+        processing_type=body.processing_type,
+        platform=body.platform,
+        platform_version=body.platform_version,
+        tags=body.tags,
+        **_answering(body),
     )
     return Asked(new, dialect=DIALECT)
 
 
-def _options(options: list[str] | None) -> dict[str, Any]:
-    if not options:
+def _answering(body: FirstRequest) -> dict[str, Any]:
+    if not body.options and body.response_type is body.response_config is body.default_response is None:
         return {"kind": Kind.APPROVAL}
-    default = next((option for option in options if option.strip().casefold() == "reject"), None)
+    kind = body.response_type or ResponseType.SINGLE_SELECT
+    config, default = body.response_config, body.default_response
+    if config is None and kind in (ResponseType.SINGLE_SELECT, ResponseType.MULTI_SELECT):
+        options = body.options or _OPTIONS
+        config = {"options": options, "required": True}
+        if default is None and kind is ResponseType.SINGLE_SELECT:
+            default = next((option for option in options if option.strip().casefold() == "reject"), None)
     return {
-        "kind": Kind.QUESTION,
-        "response_type": ResponseType.SINGLE_SELECT,
-        "response_config": {"options": options, "required": True},
-        "default_response": default,
-    }
+        "kind": Kind.QUESTION, "response_type": kind, "response_config": config or {}, "default_response": default
+    }  # fmt: skip
 
 
 def _text(content: Any) -> str:
     if isinstance(content, str):
         return content
-    if isinstance(content, dict):
-        known = cast("dict[str, Any]", content)
-        if isinstance(known.get("text"), str):
-            return str(known["text"])
-    return json.dumps(content, indent=2, ensure_ascii=False)
+    text = _fields(content).get("text")
+    return text if isinstance(text, str) else json.dumps(content, indent=2, ensure_ascii=False)
+
+
+def _beside_text(content: Any) -> dict[str, Any]:
+    """What a `{text, ...}` holds besides its text; it is shown as context."""
+    fields = _fields(content)
+    return {name: fields[name] for name in fields if name != "text"} if isinstance(fields.get("text"), str) else {}
+
+
+def _fields(content: Any) -> dict[str, Any]:
+    return cast("dict[str, Any]", content) if isinstance(content, dict) else {}
 
 
 def generation_of(body: Any) -> str:

@@ -132,7 +132,7 @@ def _config(new: NewRequest) -> dict[str, Any]:
     except AnswerRejected as fault:
         words = f"{fault.field}: {fault.reason}"
         if new.response_type in _SELECTS and "options" not in new.response_config:
-            words = f"options array required for select response type. {words}"
+            words = "options array required for select response type"
         raise BadRequest("Invalid response configuration", words) from None
     return new.response_config
 
@@ -148,8 +148,8 @@ def _default(new: NewRequest) -> Any:
         )
     except AnswerRejected as fault:
         words = f"{fault.field} {fault.reason}"
-        if new.response_type in _SELECTS:
-            words = f"default_response must match one of the configured options. {words}"
+        if new.response_type in _SELECTS and fault.reason.startswith("must be one of"):
+            words = "default_response must match one of the configured options"
         raise BadRequest("Invalid default response", words) from None
 
 
