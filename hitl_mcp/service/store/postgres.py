@@ -17,9 +17,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import anyio
 import asyncpg
 from sqlalchemy import BigInteger, Connection, Integer, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from hitl_mcp.errors import NotConfigured, ServiceFault
@@ -142,17 +143,18 @@ class PostgresStore:
     async def aclose(self, timeout: float = 0.5) -> None:
         """Refuse new units, finish the ones taken for at most `timeout` seconds, then let go of the database (H26)."""
         self._closing = True
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=timeout)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
-        for engine in (self._writers, self._readers):
-            try:
-                async with asyncio.timeout(PROBE_SECONDS):
-                    await engine.dispose()
-            except (OSError, DBAPIError) as error:
-                log.info("A connection could not be closed properly: %s", error)
+        with anyio.CancelScope(shield=True):  # a service is often ended by a cancellation; every step here is bounded
+            if self._tasks:
+                _, late = await asyncio.wait(self._tasks, timeout=timeout)
+                for task in late:
+                    task.cancel()
+                await asyncio.gather(*late, return_exceptions=True)
+            for engine in (self._writers, self._readers):
+                try:
+                    async with asyncio.timeout(PROBE_SECONDS):
+                        await engine.dispose()
+                except (OSError, DBAPIError) as error:
+                    log.info("A connection could not be closed properly: %s", error)
 
     async def _submit(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         if self._closing:
@@ -223,7 +225,7 @@ class PostgresStore:
             await connection.commit()
         except Exception as error:
             known = meaning(error)
-            if known is None or not known.lost:
+            if known is not None and not known.lost:  # the server has answered: no
                 raise
             await connection.invalidate()
             kept = await self._kept(begun)
@@ -248,7 +250,7 @@ class PostgresStore:
                             if status != "in progress":
                                 return False
                             await connection.execute(_END, {"id": begun.id, "pid": begun.pid})
-                    except (DBAPIError, OSError) as error:
+                    except (SQLAlchemyError, OSError) as error:
                         if getattr(getattr(error, "orig", None), "sqlstate", "") == _NEVER_GIVEN:
                             return False
                         log.info("The outcome of a COMMIT could not be asked for yet: %s", error)
