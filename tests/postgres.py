@@ -95,6 +95,7 @@ class Server:
         command += ["-l", str(self._folder / "data" / "log")]
         subprocess.run(command, check=True, user=self._server.system_user, stdin=subprocess.DEVNULL,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/")  # fmt: skip
+        self._server.ensure_postgres_running()  # so that the package knows the new process, and ends it with this one
 
 
 @functools.cache
