@@ -39,12 +39,16 @@ class Server:
 
             self._folder = Path(tempfile.mkdtemp(prefix="hitl-pg-"))
             self._server: Any = get_server(self._folder / "data", cleanup_mode="stop")
-        atexit.register(shutil.rmtree, self._folder, ignore_errors=True)  # runs after the package's own, made later
+        atexit.register(self._end)
         self._template_made = False
 
     def url(self, database: str) -> str:
         """Where a database is."""
         return f"postgresql://postgres@/{database}?host={self.socket.parent}"
+
+    def _end(self) -> None:
+        self._server.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     @property
     def socket(self) -> Path:
