@@ -22,6 +22,7 @@ from hitl_mcp.service.api import (
 )
 from hitl_mcp.service.auth import KnownKeys
 from hitl_mcp.service.context import Services
+from hitl_mcp.service.description.pages import description_routes
 from hitl_mcp.service.guard import Faces, Guard
 from hitl_mcp.service.inbox import create_doorstep, create_inbox
 from hitl_mcp.service.limits import RateHeaders
@@ -39,6 +40,7 @@ def create_api(services: Services) -> FastAPI:
     envelope.install(app)
     for part in (requests, first_generation, loops, members, reviews, events, local, keys, health, operating):
         app.include_router(part.router)
+    app.router.routes.extend(description_routes(app.openapi, services.keys.public_address))
     return app
 
 

@@ -1,0 +1,188 @@
+"""What each operation answers: its statuses, the model of its `data`, and which refusals are its own.
+
+Refusals that follow from an operation's form (a body, parameters, a credential) are added by `document`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from hitl_mcp.contract import routes
+from hitl_mcp.contract.local import ServiceStatus
+from hitl_mcp.contract.models import Created
+from hitl_mcp.contract.operating import Checks
+from hitl_mcp.service.description import shapes
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One successful answer.
+
+    Attributes:
+        says: when it is given.
+        data: the model of the envelope's `data`.
+        beside: the model of fields beside the envelope's own.
+        always_beside: whether those fields are in every reply.
+    """
+
+    says: str
+    data: type[BaseModel]
+    beside: type[BaseModel] | None = None
+    always_beside: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation.
+
+    Attributes:
+        name: its id in the document.
+        summary: what it does, in a few words.
+        replies: its successful answers by status.
+        refusals: further statuses that it answers, with an example of their words.
+        media_type: what it answers when that is not the envelope.
+    """
+
+    name: str
+    summary: str
+    replies: dict[int, Reply]
+    refusals: dict[int, str]
+    media_type: str | None = None
+
+
+def _one(status: int, says: str, data: type[BaseModel]) -> dict[int, Reply]:
+    return {status: Reply(says, data)}
+
+
+_LOOP = {404: "Loop not found"}
+_REQUEST = {404: "Request not found"}
+_USED_KEY = "This idempotency key was used for a different question. Use a new key for a new question"
+_FIRST = shapes.FirstGenerationAnswer
+_ADDRESSED = {404: "Nobody with this address is known here"}
+
+OPERATIONS: dict[tuple[str, str], Operation] = {
+    # requests
+    ("post", routes.LOOP_REQUESTS): Operation(
+        "create_request", "Ask a person",
+        {201: Reply("Asked, and shown to the loop's people", Created, _FIRST, always_beside=False),
+         200: Reply("The same question was asked before; this is that request", Created, _FIRST, always_beside=False)},
+        {404: "Loop not found", 409: _USED_KEY},
+    ),
+    ("get", routes.LOOP_REQUESTS): Operation(
+        "list_loop_requests", "List a loop's requests", _one(200, "A page of requests", shapes.LoopRequestPage), _LOOP),
+    ("get", routes.REQUESTS): Operation(
+        "list_requests", "List this key's requests", _one(200, "A page of requests", shapes.RequestPage), {}),
+    ("get", routes.REQUEST): Operation(
+        "get_request", "Get a request", _one(200, "The request as it stands", shapes.FetchedRequest), _REQUEST),
+    ("get", routes.REQUEST_WAIT): Operation(
+        "wait_for_request", "Wait until a request is closed",
+        {200: Reply("The request is closed", shapes.OneRequest),
+         408: Reply("Nobody has answered yet. This is no error: call again", shapes.PendingRequest)}, _REQUEST),
+    ("patch", routes.REQUEST): Operation(
+        "update_request", "Change an open request", _one(200, "The new revision", shapes.OneRequest), _REQUEST),
+    ("delete", routes.REQUEST): Operation(
+        "cancel_request", "Withdraw an open request", _one(200, "Withdrawn", shapes.CancelledRequest),
+        {**_REQUEST, 400: "Request cannot be cancelled in current state"}),
+    ("post", routes.REQUEST_FEEDBACK): Operation(
+        "add_feedback", "Rate an answer", _one(200, "Kept", shapes.GivenFeedback),
+        {**_REQUEST, 409: "Feedback was already added to this request"}),
+    ("post", routes.REQUEST_DELIVERED): Operation(
+        "deliver_request", "Say that the agent has the result", _one(200, "Recorded", shapes.Delivery),
+        {**_REQUEST, 400: "Only the result of a closed request can be delivered"}),
+    ("get", routes.REQUEST_EVENTS): Operation(
+        "request_events", "Read a request's event log", _one(200, "The log", shapes.History), _REQUEST),
+    # first generation
+    ("get", routes.REQUEST_RESPONSE): Operation(
+        "first_generation_response", "Read an answer, as the first generation does",
+        {200: Reply("The request", shapes.TheRequest, _FIRST)}, _REQUEST),
+    ("get", routes.REQUEST_STATUS): Operation(
+        "first_generation_status", "Read a status, as the first generation does",
+        {200: Reply("The request", shapes.TheRequest, _FIRST)}, _REQUEST),
+    # loops
+    ("get", routes.KEY_TEST): Operation(
+        "test_key", "Check the key", _one(200, "The key works", shapes.KeyCheck), {}),
+    ("get", routes.LOOPS): Operation("list_loops", "List loops", _one(200, "The loops", shapes.LoopList), {}),
+    ("post", routes.LOOPS): Operation(
+        "create_loop", "Create a loop", _one(201, "The loop and its invitation", shapes.NewLoopCreated), {}),
+    ("get", routes.LOOP): Operation("get_loop", "Get a loop", _one(200, "The loop", shapes.OneLoop), _LOOP),
+    ("put", routes.LOOP): Operation("update_loop", "Change a loop", _one(200, "The loop", shapes.OneLoop), _LOOP),
+    ("delete", routes.LOOP): Operation(
+        "delete_loop", "Take a loop out of use", _one(200, "Out of use", shapes.DeletedLoop),
+        {**_LOOP, 400: "Cannot delete loop with active requests"}),
+    ("post", routes.LOOP_INVITE): Operation(
+        "renew_invite", "Renew a loop's invitation", _one(201, "The invitation", shapes.Invitation), _LOOP),
+    ("get", routes.QR_CODE): Operation(
+        "qr_code", "An invitation as a QR code", _one(200, "The picture", shapes.Nothing),
+        {404: "This invitation is not known or has expired. Ask whoever sent it for a new one"}, "image/png"),
+    # members
+    ("get", routes.MEMBERS): Operation(
+        "list_members", "List a loop's people", _one(200, "The people", shapes.MemberList), _LOOP),
+    ("post", routes.MEMBERS): Operation(
+        "invite_member", "Invite a person by address", _one(201, "Invited, pending", shapes.InvitedMember),
+        {**_LOOP, 409: "This person is in the loop already"}),
+    ("delete", routes.MEMBER): Operation(
+        "remove_member", "Take a person out of a loop", _one(200, "Removed", shapes.RemovedMember),
+        {404: "User is not a member of this loop"}),
+    # events
+    ("get", routes.EVENTS): Operation(
+        "list_changes", "Read what happened", _one(200, "Changes", shapes.Changes), {}),
+    ("get", routes.EVENTS_STREAM): Operation(
+        "stream_changes", "Follow what happens", _one(200, "Server-sent events", shapes.Nothing), {},
+        "text/event-stream"),
+    # reviews
+    ("get", routes.REVIEWS): Operation(
+        "open_reviews", "List what waits for a person", _one(200, "Requests", shapes.RequestsForReview), {}),
+    ("get", routes.REVIEW): Operation(
+        "one_review", "Get a request for review", _one(200, "The request", shapes.RequestForReview), _REQUEST),
+    ("post", routes.REQUEST_CLAIM): Operation(
+        "claim", "Take a request for a while", _one(200, "Claimed", shapes.RequestForReview),
+        {**_REQUEST, 409: "Claimed by Grace right now"}),
+    ("post", routes.REQUEST_RELEASE): Operation(
+        "release", "Give a claimed request back", _one(200, "Released", shapes.RequestForReview),
+        {**_REQUEST, 409: "It is not claimed by you"}),
+    ("post", routes.REQUEST_RESPOND): Operation(
+        "respond", "Answer a request", _one(200, "Recorded", shapes.RequestForReview),
+        {**_REQUEST, 409: "Answered by Grace; it can no longer be answered"}),
+    # local
+    ("get", routes.HELLO): Operation("hello", "Who answers here", _one(200, "This service", shapes.Hello), {}),
+    ("get", routes.STATUS): Operation("status", "The service's state", _one(200, "It runs", ServiceStatus), {}),
+    ("post", routes.STOP): Operation("stop", "End the service", _one(200, "It ends", shapes.Nothing), {}),
+    ("post", routes.SIGN_INS): Operation(
+        "create_sign_in", "Make a one-time code", _one(201, "The code", shapes.SignIn), _ADDRESSED),
+    ("post", routes.OPEN_INBOX): Operation(
+        "open_inbox", "Open the inbox in a browser", _one(200, "Whether it was asked", shapes.Opened), {}),
+    ("post", routes.SESSIONS): Operation(
+        "create_session", "Sign in at the terminal", _one(201, "Signed in", shapes.Session),
+        {401: "This sign-in is used up, expired or wrong. Ask for a new one: hitl-mcp inbox"}),
+    ("delete", routes.SESSIONS): Operation(
+        "end_session", "Sign out at the terminal", _one(200, "Signed out", shapes.Nothing), {}),
+    # keys
+    ("get", routes.KEYS): Operation("list_keys", "List keys", _one(200, "The keys", shapes.KeyList), {}),
+    ("post", routes.KEYS): Operation(
+        "create_key", "Create a key", _one(201, "The key", shapes.NewKeyMade), {404: "Loop not found"}),
+    ("delete", routes.KEY): Operation(
+        "revoke_key", "Revoke a key", _one(200, "Revoked", shapes.Key),
+        {404: "There is no such key. `hitl-mcp keys list` shows them"}),
+    # operating
+    ("get", routes.HEALTH): Operation("health", "Whether the process lives", _one(200, "It lives", shapes.Version), {}),
+    ("get", routes.READY): Operation("ready", "Whether it can work", _one(200, "It can", shapes.Version), {}),
+    ("get", routes.CHECKS): Operation(
+        "get_checks", "Facts about the service", _one(200, "What the doctor judges", Checks), {}),
+    ("post", routes.BACKUP): Operation(
+        "create_backup", "Copy the database", _one(201, "The checked copy", shapes.Backup),
+        {400: "path must be absolute", 503: "The copy could not be written"}),
+}  # fmt: skip
+
+TAGS: dict[str, str] = {
+    "requests": "Ask a person, follow the question, withdraw it, rate the answer. With an API key.",
+    "first generation": "What callers of the first generation read. With an API key.",
+    "loops": "Places where questions of one subject go, and the key check. With an API key.",
+    "members": "The people who answer for a loop. With an API key.",
+    "events": "Everything that happens to a key's requests, so that one call follows all of them. With an API key.",
+    "reviews": "What a signed-in person does at the terminal. **Not for API keys**: an agent cannot answer itself.",
+    "local": "The service itself and signing in, for whoever has the machine's terminal. **Not for API keys.**",
+    "keys": "API keys, made at the machine's own terminal with `hitl-mcp keys`. **Not for API keys.**",
+    "operating": "For load balancers, which need no credential, and for the operator at the machine's terminal.",
+}
