@@ -60,8 +60,12 @@ def install(app: FastAPI) -> None:
     async def http(_: Request, error: Exception) -> Response:
         if not isinstance(error, HTTPException):
             raise error
+        if error.status_code == 400:  # the framework's, for bytes that are no text
+            return refuse(BadRequest("Invalid request body", "the body must be JSON in UTF-8"))
         words = {404: "There is nothing at this address", 405: "This address does not take that method"}
-        return refuse(refusal(error.status_code, words.get(error.status_code, str(error.detail))))
+        answer = refuse(refusal(error.status_code, words.get(error.status_code, str(error.detail))))
+        answer.headers.update(error.headers or {})
+        return answer
 
     async def fault(_: Request, error: Exception) -> Response:  # the server logs it, after this answer
         return refuse(refusal(500, "Internal server error"))

@@ -107,7 +107,9 @@ async def renew_invite(loop_id: LoopId, agent: LoopWriter, services: ServicesHer
 async def qr_code(code: InviteCode, services: ServicesHere) -> Response:
     """The QR code of a living invitation, as an image. Whoever has the code may see it."""
     await services.store.read(lambda tx: members.loop_of_code(tx, code))
-    return Response(png(services.keys.join_url(code)), media_type="image/png", headers={"Cache-Control": "no-store"})
+    return Response(
+        png(services.keys.join_url(code.upper())), media_type="image/png", headers={"Cache-Control": "no-store"}
+    )
 
 
 def _whole(tx: Tx, agent: Agent, keys: Keys, loop_id: str) -> Loop:

@@ -1,0 +1,38 @@
+"""The three services of the contract suite: local, served over SQLite, served over PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+
+import pytest
+
+from tests.rest.backend import KINDS, Backend, opened
+
+
+@pytest.fixture(scope="session")
+def no_settings_from_here() -> Generator[None]:
+    """No setting of this machine reaches a service that lives longer than one test."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in tuple(os.environ):
+            if name.startswith("HITL_"):
+                patch.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="session", params=KINDS)
+def backend(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, no_settings_from_here: None
+) -> Generator[Backend]:
+    """A service of each kind, shared by all tests: each makes its own loops, and moves the clock only forward."""
+    with opened(
+        request.param, tmp_path_factory.mktemp("rest"), cors_origins="https://app.example.com",
+        loop_aliases="loop_123=Content moderation first",
+    ) as made:  # fmt: skip
+        yield made
+
+
+@pytest.fixture
+def loop(backend: Backend) -> str:
+    """A fresh loop of the owner; its id."""
+    return backend.key.new_loop()
