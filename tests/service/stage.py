@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from pydantic import SecretStr
 from sqlalchemy import insert
 
+from hitl_mcp import __version__
 from hitl_mcp.backends import open_backend
 from hitl_mcp.contract import routes
 from hitl_mcp.contract.ids import new_id
+from hitl_mcp.contract.local import CONTRACT_VERSION, ServiceState
 from hitl_mcp.contract.models import Created, NewRequest
+from hitl_mcp.contract.teams import Scope
 from hitl_mcp.errors import Refused
 from hitl_mcp.launcher import Found, ask
-from hitl_mcp.sdk import http
-from hitl_mcp.sdk.endpoint import Endpoint
-from hitl_mcp.service import people
+from hitl_mcp.sdk import AsyncHITLClient, http
+from hitl_mcp.sdk.endpoint import Endpoint, Fixed
+from hitl_mcp.service import keys, people
 from hitl_mcp.service.broker import Broker
 from hitl_mcp.service.clock import Clock, wall_clock
 from hitl_mcp.service.context import Services
 from hitl_mcp.service.run import running
 from hitl_mcp.service.store import Tx
 from hitl_mcp.service.store.tables import members, users
+from hitl_mcp.settings import Settings
 from tests.world import Reviewer, World, running_service, settings_for, sign_in
 
 
@@ -104,6 +111,8 @@ class Stage(World):
 
     services: Services
     wire: Wire
+    agent_id: str
+    """Of the agent's key."""
 
     async def ask_again(self, new: NewRequest, once_key: str) -> Created:
         """The same question with an idempotency key."""
@@ -140,15 +149,77 @@ class Stage(World):
         return data.data["events"]
 
 
+@dataclass
+class Place:
+    """Where a service keeps its requests.
+
+    Attributes:
+        folder: of SQLite; on PostgreSQL it stays empty.
+        url: of a PostgreSQL database.
+        key: of the agent on PostgreSQL, from the first service that runs there; on SQLite each run has its own.
+    """
+
+    folder: Path
+    url: str | None = None
+    key: str = ""
+
+    @property
+    def settings(self) -> Settings:
+        """Of a service here."""
+        return settings_for(self.folder, database_url=None if self.url is None else SecretStr(self.url))
+
+
+@dataclass(frozen=True, slots=True)
+class Shared(Found):
+    """A service on PostgreSQL, which has no data folder to be found by."""
+
+    key: str = ""
+
+    def endpoint(self) -> Endpoint:
+        """With the agent's key."""
+        return self._as(self.key)
+
+
+def shared(services: Services, folder: Path, key: str = "") -> Shared:
+    """What a data folder would tell about a service, of one that has none."""
+    keys = services.keys
+    state = ServiceState(
+        pid=os.getpid(), port=keys.internal_port, instance=keys.instance, version=__version__,
+        contract=CONTRACT_VERSION, started_at=time.time(), hosted_by=services.hosted_by,
+    )  # fmt: skip
+    return Shared(folder, state, keys.proof_secret, __version__, CONTRACT_VERSION, key)
+
+
 @asynccontextmanager
-async def stage(folder: Path, *, clock: Clock = wall_clock, broker: Broker | None = None) -> AsyncGenerator[Stage]:
-    """A service in this event loop, reached over real sockets."""
-    chosen = settings_for(folder)
+async def _agent_at(place: Place, services: Services) -> AsyncGenerator[tuple[Found, AsyncHITLClient]]:
+    """The service as it is found, and an agent's client."""
+    if place.url is None:
+        async with open_backend(place.settings) as agent:
+            yield await running_service(place.folder), agent
+        return
+    if not place.key:
+        wanted = {"name": "Test", "scopes": list(Scope)}
+        made = await ask(shared(services, place.folder).console(), "POST", routes.KEYS, wanted)
+        place.key = made["key"]
+    found = shared(services, place.folder, place.key)
+    async with AsyncHITLClient(Fixed(found.endpoint())) as agent:
+        yield found, agent
+
+
+@asynccontextmanager
+async def stage(
+    place: Place | Path, *, clock: Clock = wall_clock, broker: Broker | None = None
+) -> AsyncGenerator[Stage]:
+    """A service in this event loop, reached over real sockets; in a folder it stands on SQLite."""
+    if isinstance(place, Path):
+        place = Place(place)
     async with (
-        running(chosen, hosted_by="test", clock=clock, broker=broker) as services,
-        open_backend(chosen) as agent,
+        running(place.settings, hosted_by="test", clock=clock, broker=broker) as services,
+        _agent_at(place, services) as (found, agent),
         http.new_client() as client,
     ):
-        found = await running_service(folder)
         loop_id = (await agent.list_loops())[0].id
-        yield Stage(folder, found, agent, await sign_in(found), loop_id, services, Wire(found, client))
+        known = await services.store.read(lambda tx: keys.find(tx, place.key))
+        agent_id = services.account.api_key_id if known is None else known.agent.api_key_id
+        reviewer = await sign_in(found)
+        yield Stage(place.folder, found, agent, reviewer, loop_id, services, Wire(found, client), agent_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -12,7 +11,7 @@ from hitl_mcp.contract import routes
 from hitl_mcp.contract.models import NewRequest, RequestFilter, ReviewRequest
 from hitl_mcp.contract.states import Status
 from hitl_mcp.errors import BadRequest, Conflict
-from tests.service.stage import Stage, details_of, stage
+from tests.service.stage import Place, Stage, details_of, stage
 from tests.world import WAIT, SimulatedClock, eventually
 
 pytestmark = pytest.mark.anyio
@@ -30,9 +29,9 @@ async def swept(on: Stage, request_id: str) -> bool:
     return (await events_of(on, request_id))[-1] == "timeout"
 
 
-async def test_the_last_millisecond_belongs_to_the_answer_and_the_deadline_to_the_timeout(folder: Path) -> None:
+async def test_the_last_millisecond_belongs_to_the_answer_and_the_deadline_to_the_timeout(place: Place) -> None:
     clock = SimulatedClock()
-    async with stage(folder, clock=clock) as on:
+    async with stage(place, clock=clock) as on:
         start = clock.now
         in_time = await on.ask_approval(timeout_seconds=60)
         late = await on.ask_approval(timeout_seconds=60)
@@ -49,9 +48,9 @@ async def test_the_last_millisecond_belongs_to_the_answer_and_the_deadline_to_th
         assert (request.status, request.response_data, request.decision) == (Status.TIMEOUT, None, None)
 
 
-async def test_after_a_laptops_sleep_the_click_comes_too_late_even_before_the_sweep(folder: Path) -> None:
+async def test_after_a_laptops_sleep_the_click_comes_too_late_even_before_the_sweep(place: Place) -> None:
     clock = SimulatedClock()
-    async with stage(folder, clock=clock) as on:
+    async with stage(place, clock=clock) as on:
         created = await on.ask_approval(timeout_seconds=HOUR)
         await on.reviewer.do(routes.REQUEST_CLAIM, created.request_id)
         clock.move(8 * HOUR)
@@ -66,9 +65,9 @@ async def test_after_a_laptops_sleep_the_click_comes_too_late_even_before_the_sw
         assert await events_of(on, created.request_id) == ["created", "claimed", "timeout"]
 
 
-async def test_overdue_is_shown_as_timeout_everywhere_before_any_sweep(folder: Path) -> None:
+async def test_overdue_is_shown_as_timeout_everywhere_before_any_sweep(place: Place) -> None:
     clock = SimulatedClock()
-    async with stage(folder, clock=clock) as on:
+    async with stage(place, clock=clock) as on:
         created = await on.ask_approval(timeout_seconds=60)
         later = await on.ask_approval()
         clock.move(60)
@@ -86,9 +85,9 @@ async def test_overdue_is_shown_as_timeout_everywhere_before_any_sweep(folder: P
                 await refused
 
 
-async def test_nobody_decided_leaves_no_decision_and_the_default_beside_it(folder: Path) -> None:
+async def test_nobody_decided_leaves_no_decision_and_the_default_beside_it(place: Place) -> None:
     clock = SimulatedClock()
-    async with stage(folder, clock=clock) as on:
+    async with stage(place, clock=clock) as on:
         new = NewRequest(request_text="?", response_config={"options": ["Blue", "Green"]}, default_response="Blue")
         created = await on.agent.create_request(on.loop_id, new.model_copy(update={"timeout_seconds": 60}))
         clock.move(61)
@@ -106,9 +105,9 @@ async def test_nobody_decided_leaves_no_decision_and_the_default_beside_it(folde
         assert (entry["actor"], entry["seq"]) == ("system", 2)
 
 
-async def test_an_hour_forward_closes_only_what_is_due(folder: Path) -> None:
+async def test_an_hour_forward_closes_only_what_is_due(place: Place) -> None:
     clock = SimulatedClock()
-    async with stage(folder, clock=clock) as on:
+    async with stage(place, clock=clock) as on:
         late, soon = await on.ask_approval(timeout_seconds=3 * HOUR), await on.ask_approval(timeout_seconds=1800)
         sooner = await on.ask_approval(timeout_seconds=2 * HOUR)
         await on.raw("PATCH", routes.REQUEST.format(request_id=sooner.request_id), {"timeout_seconds": 60})
@@ -119,9 +118,9 @@ async def test_an_hour_forward_closes_only_what_is_due(folder: Path) -> None:
         assert (await on.reviewer.answer(late.request_id, "approve")).decision == "approved"
 
 
-async def test_an_hour_back_neither_reopens_nor_stops_the_sweep(folder: Path) -> None:
+async def test_an_hour_back_neither_reopens_nor_stops_the_sweep(place: Place) -> None:
     clock = SimulatedClock()
-    async with stage(folder, clock=clock) as on:
+    async with stage(place, clock=clock) as on:
         closed, waiting = await on.ask_approval(timeout_seconds=60), await on.ask_approval(timeout_seconds=120)
         clock.move(60)
         await eventually(lambda: swept(on, closed.request_id))
@@ -137,19 +136,19 @@ async def test_an_hour_back_neither_reopens_nor_stops_the_sweep(folder: Path) ->
         await eventually(lambda: swept(on, waiting.request_id))
 
 
-async def test_what_fell_due_while_no_service_ran_is_closed_when_one_starts(folder: Path) -> None:
+async def test_what_fell_due_while_no_service_ran_is_closed_when_one_starts(place: Place) -> None:
     clock = SimulatedClock()
-    async with stage(folder, clock=clock) as on:
+    async with stage(place, clock=clock) as on:
         ids = [(await on.ask_approval(timeout_seconds=60)).request_id for _ in range(3)]
     clock.move(HOUR)
-    async with stage(folder, clock=clock) as on:
+    async with stage(place, clock=clock) as on:
         for request_id in ids:
             assert await events_of(on, request_id) == ["created", "timeout"]
 
 
-async def test_more_than_one_batch_is_swept(folder: Path) -> None:
+async def test_more_than_one_batch_is_swept(place: Place) -> None:
     clock = SimulatedClock()
-    async with stage(folder, clock=clock) as on:
+    async with stage(place, clock=clock) as on:
         ids: list[str] = []
 
         async def ask() -> None:
@@ -172,8 +171,8 @@ def wait_path(request_id: str, seconds: float) -> str:
     return f"{routes.REQUEST_WAIT.format(request_id=request_id)}?timeout={seconds}"
 
 
-async def test_the_long_poll_says_pending_when_nothing_happens(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_the_long_poll_says_pending_when_nothing_happens(place: Place) -> None:
+    async with stage(place) as on:
         created = await on.ask_approval()
         answer = await on.wire.send("GET", wait_path(created.request_id, 0))
         assert (answer.status, answer.body["error"], answer.data["pending"]) == (408, False, True)
@@ -187,9 +186,9 @@ async def waiting(on: Stage, request_id: str, answers: list[Any]) -> None:
     answers.append(await on.raw("GET", wait_path(request_id, 9)))
 
 
-async def test_the_long_poll_returns_at_once_when_it_is_or_becomes_closed(folder: Path) -> None:
+async def test_the_long_poll_returns_at_once_when_it_is_or_becomes_closed(place: Place) -> None:
     clock = SimulatedClock()
-    async with stage(folder, clock=clock) as on:
+    async with stage(place, clock=clock) as on:
         decided, cancelled = await on.ask_approval(), await on.ask_approval()
         overdue, untouched = await on.ask_approval(timeout_seconds=60), await on.ask_approval()
         answers: list[dict[str, Any]] = []
@@ -207,8 +206,8 @@ async def test_the_long_poll_returns_at_once_when_it_is_or_becomes_closed(folder
         assert (await on.wire.send("GET", wait_path(untouched.request_id, 0))).status == 408
 
 
-async def test_a_claim_or_a_change_does_not_end_the_long_poll(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_a_claim_or_a_change_does_not_end_the_long_poll(place: Place) -> None:
+    async with stage(place) as on:
         created = await on.ask_approval()
         answers: list[dict[str, Any]] = []
         with anyio.fail_after(WAIT):

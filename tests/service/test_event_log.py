@@ -12,7 +12,7 @@ import pytest
 from hitl_mcp.contract import routes
 from hitl_mcp.errors import Conflict, Refused
 from tests.service.chain import faults
-from tests.service.stage import Stage, stage
+from tests.service.stage import Place, Stage, stage
 from tests.world import SimulatedClock, eventually
 
 pytestmark = pytest.mark.anyio
@@ -30,13 +30,13 @@ async def a_long_story(on: Stage) -> str:
     return request_id
 
 
-async def test_each_step_is_told_with_who_and_what_and_the_chain_holds(folder: Path) -> None:
+async def test_each_step_is_told_with_who_and_what_and_the_chain_holds(place: Place) -> None:
     clock = SimulatedClock()
-    async with stage(folder, clock=clock) as on:
+    async with stage(place, clock=clock) as on:
         request_id = await a_long_story(on)
         entries = await on.history(request_id)
         account = on.services.account
-        agent, person = f"key:{account.api_key_id}", f"user:{account.user_id}"
+        agent, person = f"key:{on.agent_id}", f"user:{account.user_id}"
         assert [(entry["seq"], entry["type"], entry["actor"]) for entry in entries] == [
             (1, "created", agent), (2, "claimed", person), (3, "released", person), (4, "changed", agent),
             (5, "claimed", person), (6, "completed", person), (7, "delivered", agent),
@@ -53,9 +53,9 @@ async def test_each_step_is_told_with_who_and_what_and_the_chain_holds(folder: P
         }  # fmt: skip
 
 
-async def test_every_end_is_told_once(folder: Path) -> None:
+async def test_every_end_is_told_once(place: Place) -> None:
     clock = SimulatedClock()
-    async with stage(folder, clock=clock) as on:
+    async with stage(place, clock=clock) as on:
         cancelled, overdue = await on.ask_approval(), await on.ask_approval(timeout_seconds=60)
         await on.agent.cancel_request(cancelled.request_id)
         clock.move(60)
@@ -66,7 +66,7 @@ async def test_every_end_is_told_once(folder: Path) -> None:
         await eventually(ended)
         assert (await on.history(cancelled.request_id))[-1]["data"] == {"previous_status": "pending"}
         for created, end, actor in (
-            (cancelled, "cancelled", f"key:{on.services.account.api_key_id}"),
+            (cancelled, "cancelled", f"key:{on.agent_id}"),
             (overdue, "timeout", "system"),
         ):
             await on.agent.deliver_request(created.request_id)
@@ -77,8 +77,8 @@ async def test_every_end_is_told_once(folder: Path) -> None:
             assert faults(created.request_id, entries) == []
 
 
-async def test_what_was_refused_leaves_nothing_in_the_log(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_what_was_refused_leaves_nothing_in_the_log(place: Place) -> None:
+    async with stage(place) as on:
         request_id = (await on.ask_approval()).request_id
         await on.reviewer.answer(request_id, "reject")
         before = await on.history(request_id)
@@ -93,8 +93,8 @@ async def test_what_was_refused_leaves_nothing_in_the_log(folder: Path) -> None:
         assert await on.history(request_id) == before
 
 
-async def test_logs_of_requests_made_at_once_do_not_mix(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_logs_of_requests_made_at_once_do_not_mix(place: Place) -> None:
+    async with stage(place) as on:
         ids = [(await on.ask_approval()).request_id for _ in range(3)]
         for request_id in (*ids, *reversed(ids)):
             await on.reviewer.do(routes.REQUEST_CLAIM, request_id)

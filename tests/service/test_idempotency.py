@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -14,7 +13,7 @@ from hitl_mcp.contract.answers import ResponseType
 from hitl_mcp.contract.models import Created, NewRequest, RequestFilter
 from hitl_mcp.contract.states import Kind, Priority, Status
 from hitl_mcp.errors import BadRequest, Conflict
-from tests.service.stage import Stage, details_of, stage
+from tests.service.stage import Place, Stage, details_of, stage
 from tests.world import SimulatedClock
 
 pytestmark = pytest.mark.anyio
@@ -57,8 +56,8 @@ async def decided(on: Stage, new: NewRequest = QUESTION, value: Any = "Green") -
     return created
 
 
-async def test_the_same_question_joins_while_it_is_open(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_the_same_question_joins_while_it_is_open(place: Place) -> None:
+    async with stage(place) as on:
         first = await on.ask_again(QUESTION, "K")
         second = await on.ask_again(QUESTION, "K")
         await on.reviewer.do(routes.REQUEST_CLAIM, first.request_id)
@@ -69,8 +68,8 @@ async def test_the_same_question_joins_while_it_is_open(folder: Path) -> None:
         assert len(await on.agent.list_requests(RequestFilter())) == 1
 
 
-async def test_joining_is_said_on_the_wire(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_joining_is_said_on_the_wire(place: Place) -> None:
+    async with stage(place) as on:
         path, body = routes.LOOP_REQUESTS.format(loop_id=on.loop_id), QUESTION.model_dump(mode="json")
         first = await on.wire.send("POST", path, body, headers={routes.IDEMPOTENCY_KEY: "K"})
         second = await on.wire.send("POST", path, body, headers={routes.IDEMPOTENCY_KEY: "K"})
@@ -79,8 +78,8 @@ async def test_joining_is_said_on_the_wire(folder: Path) -> None:
         assert (first.data["joined"], second.data["joined"]) == (False, True)
 
 
-async def test_another_question_with_the_key_is_refused_and_never_gets_the_old_result(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_another_question_with_the_key_is_refused_and_never_gets_the_old_result(place: Place) -> None:
+    async with stage(place) as on:
         first = await on.ask_again(QUESTION, "K")
 
         async def all_are_refused() -> None:
@@ -98,15 +97,15 @@ async def test_another_question_with_the_key_is_refused_and_never_gets_the_old_r
         assert len(await on.agent.list_requests(RequestFilter())) == 1
 
 
-async def test_the_same_question_in_another_loop_is_another_question(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_the_same_question_in_another_loop_is_another_question(place: Place) -> None:
+    async with stage(place) as on:
         first = await on.ask_again(QUESTION, "K")
         with pytest.raises(Conflict, match=first.request_id):
             await on.agent.create_request(await on.second_loop(), QUESTION, once_key="K")
 
 
-async def test_a_refused_use_of_a_key_changes_nothing_for_its_own_question(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_a_refused_use_of_a_key_changes_nothing_for_its_own_question(place: Place) -> None:
+    async with stage(place) as on:
         first = await on.ask_again(QUESTION, "K")
         with pytest.raises(Conflict):
             await on.ask_again(CHANGED_ALONE["text"], "K")
@@ -114,10 +113,10 @@ async def test_a_refused_use_of_a_key_changes_nothing_for_its_own_question(folde
 
 
 async def test_a_question_that_was_changed_after_it_was_asked_answers_no_longer_for_the_first_words(
-    folder: Path,
+    place: Place,
 ) -> None:
     """The key stood for "drop the table"; what the person approved was "list the tables"."""
-    async with stage(folder) as on:
+    async with stage(place) as on:
         drop = NewRequest(kind=Kind.APPROVAL, request_text="May I drop the table?")
         first = await on.ask_again(drop, "K")
         path = routes.REQUEST.format(request_id=first.request_id)
@@ -129,23 +128,23 @@ async def test_a_question_that_was_changed_after_it_was_asked_answers_no_longer_
             await on.ask_again(drop, "K")
 
 
-async def test_the_name_of_the_client_is_no_part_of_the_question(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_the_name_of_the_client_is_no_part_of_the_question(place: Place) -> None:
+    async with stage(place) as on:
         first = await on.ask_again(QUESTION, "K")
         on.agent.client_name = "another window"
         assert (await on.ask_again(QUESTION, "K")).request_id == first.request_id
 
 
-async def test_saying_a_default_in_full_is_the_same_question(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_saying_a_default_in_full_is_the_same_question(place: Place) -> None:
+    async with stage(place) as on:
         first = await on.ask_again(QUESTION, "K")
         again = NewRequest(**QUESTION.model_dump(exclude={"priority"}), priority=Priority.MEDIUM)
         assert (await on.ask_again(again, "K")).request_id == first.request_id
 
 
-async def test_a_decision_nobody_collected_answers_for_an_hour(folder: Path) -> None:
+async def test_a_decision_nobody_collected_answers_for_an_hour(place: Place) -> None:
     clock = SimulatedClock()
-    async with stage(folder, clock=clock) as on:
+    async with stage(place, clock=clock) as on:
         first = await decided(on)
         clock.move(HOUR - 1)
         missed = await on.ask_again(QUESTION, "K")
@@ -158,9 +157,9 @@ async def test_a_decision_nobody_collected_answers_for_an_hour(folder: Path) -> 
         assert (await on.agent.get_request(first.request_id)).response_data == "Green"
 
 
-async def test_the_hour_counts_from_the_decision_not_from_the_question(folder: Path) -> None:
+async def test_the_hour_counts_from_the_decision_not_from_the_question(place: Place) -> None:
     clock = SimulatedClock()
-    async with stage(folder, clock=clock) as on:
+    async with stage(place, clock=clock) as on:
         first = await on.ask_again(QUESTION, "K")
         clock.move(5 * HOUR)
         await on.sign_in_again()
@@ -169,9 +168,9 @@ async def test_the_hour_counts_from_the_decision_not_from_the_question(folder: P
         assert (await on.ask_again(QUESTION, "K")).request_id == first.request_id
 
 
-async def test_a_delivered_decision_is_repeated_for_two_minutes_and_says_so(folder: Path) -> None:
+async def test_a_delivered_decision_is_repeated_for_two_minutes_and_says_so(place: Place) -> None:
     clock = SimulatedClock()
-    async with stage(folder, clock=clock) as on:
+    async with stage(place, clock=clock) as on:
         first = await decided(on)
         await on.agent.deliver_request(first.request_id)
         start = clock.now
@@ -182,9 +181,9 @@ async def test_a_delivered_decision_is_repeated_for_two_minutes_and_says_so(fold
             assert again.request.response_data == "Green"
 
 
-async def test_two_minutes_after_delivery_the_same_words_are_a_new_question(folder: Path) -> None:
+async def test_two_minutes_after_delivery_the_same_words_are_a_new_question(place: Place) -> None:
     clock = SimulatedClock()
-    async with stage(folder, clock=clock) as on:
+    async with stage(place, clock=clock) as on:
         for seconds in (120, 121):
             first = await decided(on)
             await on.agent.deliver_request(first.request_id)
@@ -199,10 +198,10 @@ async def test_two_minutes_after_delivery_the_same_words_are_a_new_question(fold
             clock.move(120)
 
 
-async def test_a_clock_set_back_makes_no_old_decision_answer_again(folder: Path) -> None:
+async def test_a_clock_set_back_makes_no_old_decision_answer_again(place: Place) -> None:
     """In doubt a person is asked twice; nothing is approved twice."""
     clock = SimulatedClock()
-    async with stage(folder, clock=clock) as on:
+    async with stage(place, clock=clock) as on:
         delivered = await decided(on)
         await on.agent.deliver_request(delivered.request_id)
         uncollected = await on.agent.create_request(on.loop_id, QUESTION, once_key="K2")
@@ -212,9 +211,9 @@ async def test_a_clock_set_back_makes_no_old_decision_answer_again(folder: Path)
         assert not (await on.ask_again(QUESTION, "K2")).joined
 
 
-async def test_delivering_twice_counts_from_the_first_time(folder: Path) -> None:
+async def test_delivering_twice_counts_from_the_first_time(place: Place) -> None:
     clock = SimulatedClock()
-    async with stage(folder, clock=clock) as on:
+    async with stage(place, clock=clock) as on:
         first = await decided(on)
         await on.agent.deliver_request(first.request_id)
         at = (await on.agent.get_request(first.request_id)).first_delivered_at
@@ -225,8 +224,8 @@ async def test_delivering_twice_counts_from_the_first_time(folder: Path) -> None
         assert (await on.ask_again(QUESTION, "K")).request_id != first.request_id
 
 
-async def test_an_open_request_cannot_be_called_delivered(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_an_open_request_cannot_be_called_delivered(place: Place) -> None:
+    async with stage(place) as on:
         first = await on.ask_again(QUESTION, "K")
         with pytest.raises(BadRequest, match="closed"):
             await on.agent.deliver_request(first.request_id)
@@ -234,10 +233,10 @@ async def test_an_open_request_cannot_be_called_delivered(folder: Path) -> None:
         assert not (await on.ask_again(QUESTION, "K")).repeat
 
 
-async def test_a_timeout_that_was_delivered_before_the_sweep_is_a_delivery(folder: Path) -> None:
+async def test_a_timeout_that_was_delivered_before_the_sweep_is_a_delivery(place: Place) -> None:
     """What a read shows as closed can be collected, so that two minutes later the question is asked again."""
     clock = SimulatedClock()
-    async with stage(folder, clock=clock) as on:
+    async with stage(place, clock=clock) as on:
         soon = QUESTION.model_copy(update={"timeout_seconds": 60})
         first = await on.ask_again(soon, "K")
         clock.move(60)
@@ -250,8 +249,8 @@ async def test_a_timeout_that_was_delivered_before_the_sweep_is_a_delivery(folde
         assert not (await on.ask_again(soon, "K")).joined
 
 
-async def test_other_keys_and_no_key_never_merge(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_other_keys_and_no_key_never_merge(place: Place) -> None:
+    async with stage(place) as on:
         ids = {
             (await on.ask_again(QUESTION, "K")).request_id,
             (await on.ask_again(QUESTION, "k")).request_id,
@@ -262,8 +261,8 @@ async def test_other_keys_and_no_key_never_merge(folder: Path) -> None:
         assert len(ids) == 5
 
 
-async def test_a_key_that_is_empty_or_too_long_is_refused(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_a_key_that_is_empty_or_too_long_is_refused(place: Place) -> None:
+    async with stage(place) as on:
         path, body = routes.LOOP_REQUESTS.format(loop_id=on.loop_id), QUESTION.model_dump(mode="json")
         for key in ("", "k" * 201):
             answer = await on.wire.send("POST", path, body, headers={routes.IDEMPOTENCY_KEY: key})
@@ -284,16 +283,16 @@ async def at_once(*calls: Awaitable[Created]) -> list[Created]:
     return done
 
 
-async def test_twenty_creates_at_once_with_one_key_make_one_request(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_twenty_creates_at_once_with_one_key_make_one_request(place: Place) -> None:
+    async with stage(place) as on:
         made = await at_once(*(on.ask_again(QUESTION, "K") for _ in range(20)))
         assert len({created.request_id for created in made}) == 1
         assert [created.joined for created in made].count(False) == 1
         assert len(await on.agent.list_requests(RequestFilter())) == 1
 
 
-async def test_of_two_questions_raced_with_one_key_one_is_refused(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_of_two_questions_raced_with_one_key_one_is_refused(place: Place) -> None:
+    async with stage(place) as on:
         outcomes: list[str] = []
 
         async def ask(new: NewRequest) -> None:

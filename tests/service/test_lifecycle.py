@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 
-from hitl_mcp.backends import open_backend
 from hitl_mcp.contract import routes
 from hitl_mcp.contract.models import NewRequest, RequestFilter
 from hitl_mcp.contract.outcome import APPROVAL_CONFIG
 from hitl_mcp.contract.states import Assurance, Channel, Kind, Priority, Status
 from hitl_mcp.errors import Conflict, NotAllowed, NotFound
-from tests.service.stage import Stage, details_of, stage
-from tests.world import SimulatedClock, settings_for
+from hitl_mcp.sdk import AsyncHITLClient
+from hitl_mcp.sdk.endpoint import Fixed
+from tests.service.stage import Place, Stage, details_of, stage
+from tests.world import SimulatedClock
 
 pytestmark = pytest.mark.anyio
 
@@ -37,8 +37,8 @@ def of(request_id: str) -> str:
     return routes.REQUEST.format(request_id=request_id)
 
 
-async def test_a_request_comes_back_as_it_was_asked(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_a_request_comes_back_as_it_was_asked(place: Place) -> None:
+    async with stage(place) as on:
         body = {
             "processing_type": "time-sensitive", "type": "markdown", "priority": "high", "request_text": "Ünïcode 🙂?",
             "response_type": "single_select", "response_config": {"options": ["Approve", "Needs Changes"]},
@@ -63,9 +63,9 @@ async def test_a_request_comes_back_as_it_was_asked(folder: Path) -> None:
         assert request["timeout_at"].endswith("Z")
 
 
-async def test_the_flat_copies_that_published_pollers_read(folder: Path) -> None:
+async def test_the_flat_copies_that_published_pollers_read(place: Place) -> None:
     clock = SimulatedClock()
-    async with stage(folder, clock=clock) as on:
+    async with stage(place, clock=clock) as on:
         created = await on.ask_approval()
         await on.reviewer.answer(created.request_id, "approve")
         data = (await on.wire.send("GET", of(created.request_id))).data
@@ -76,8 +76,8 @@ async def test_the_flat_copies_that_published_pollers_read(folder: Path) -> None
         assert (data["status"], data["request"]["status"]) == ("timed_out", "timeout")
 
 
-async def test_a_person_decides_once_and_it_is_told_who_when_and_how(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_a_person_decides_once_and_it_is_told_who_when_and_how(place: Place) -> None:
+    async with stage(place) as on:
         created = await on.ask_approval()
         await on.reviewer.answer(created.request_id, "Approve", comment="Looks fine")
         request = await on.agent.get_request(created.request_id)
@@ -89,8 +89,8 @@ async def test_a_person_decides_once_and_it_is_told_who_when_and_how(folder: Pat
         assert request.response_at is not None and request.response_at < request.timeout_at
 
 
-async def test_every_response_type_is_answered_in_its_own_form(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_every_response_type_is_answered_in_its_own_form(place: Place) -> None:
+    async with stage(place) as on:
         for response_type, config, given, stored in EVERY_TYPE:
             body = {"request_text": "?", "response_type": response_type, "response_config": config}
             new = NewRequest.model_validate(body)
@@ -102,16 +102,16 @@ async def test_every_response_type_is_answered_in_its_own_form(folder: Path) -> 
             assert request.decision is None
 
 
-async def test_a_question_with_approving_words_has_no_approval_as_outcome(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_a_question_with_approving_words_has_no_approval_as_outcome(place: Place) -> None:
+    async with stage(place) as on:
         new = NewRequest(request_text="?", response_config=APPROVAL_CONFIG)
         created = await on.agent.create_request(on.loop_id, new)
         answered = await on.reviewer.answer(created.request_id, "approve")
         assert (answered.kind, answered.decision) == (Kind.QUESTION, None)
 
 
-async def test_the_second_answer_is_told_who_decided_and_when(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_the_second_answer_is_told_who_decided_and_when(place: Place) -> None:
+    async with stage(place) as on:
         created, other = await on.ask_approval(), await on.second_person("Grace")
         first = await other.answer(created.request_id, "reject")
         with pytest.raises(Conflict, match="Already decided by Grace") as late:
@@ -125,8 +125,8 @@ async def test_the_second_answer_is_told_who_decided_and_when(folder: Path) -> N
         assert (await on.agent.get_request(created.request_id)).response_data == "reject"
 
 
-async def test_of_two_answers_at_once_exactly_one_wins(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_of_two_answers_at_once_exactly_one_wins(place: Place) -> None:
+    async with stage(place) as on:
         people = {"approve": on.reviewer, "reject": await on.second_person()}
         for _ in range(50):
             request_id = (await on.ask_approval()).request_id
@@ -144,8 +144,8 @@ async def test_of_two_answers_at_once_exactly_one_wins(folder: Path) -> None:
             assert [event["type"] for event in await on.history(request_id)] == ["created", "completed"]
 
 
-async def test_an_answer_that_does_not_fit_is_refused_and_nothing_is_lost(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_an_answer_that_does_not_fit_is_refused_and_nothing_is_lost(place: Place) -> None:
+    async with stage(place) as on:
         for response_type, config, good, _ in EVERY_TYPE:
             body = {"request_text": "?", "response_type": response_type, "response_config": config}
             request_id = (await on.agent.create_request(on.loop_id, NewRequest.model_validate(body))).request_id
@@ -159,8 +159,8 @@ async def test_an_answer_that_does_not_fit_is_refused_and_nothing_is_lost(folder
             assert (await on.respond(request_id, good)).status == 200
 
 
-async def test_claiming_shows_who_is_on_it_and_keeps_others_out(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_claiming_shows_who_is_on_it_and_keeps_others_out(place: Place) -> None:
+    async with stage(place) as on:
         created, other = await on.ask_approval(), await on.second_person("Grace")
         claimed = await other.do(routes.REQUEST_CLAIM, created.request_id)
         assert (claimed.status, claimed.revision) == (Status.CLAIMED, 1)
@@ -180,8 +180,8 @@ async def test_claiming_shows_who_is_on_it_and_keeps_others_out(folder: Path) ->
         assert (await on.reviewer.answer(created.request_id, "approve")).decision == "approved"
 
 
-async def test_who_claimed_may_claim_again_and_answer(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_who_claimed_may_claim_again_and_answer(place: Place) -> None:
+    async with stage(place) as on:
         created = await on.ask_approval()
         await on.reviewer.do(routes.REQUEST_CLAIM, created.request_id)
         await on.reviewer.do(routes.REQUEST_CLAIM, created.request_id)
@@ -189,9 +189,9 @@ async def test_who_claimed_may_claim_again_and_answer(folder: Path) -> None:
         assert (answered.status, answered.claimed_by) == (Status.COMPLETED, None)
 
 
-async def test_a_claim_that_was_left_lying_ends_by_itself(folder: Path) -> None:
+async def test_a_claim_that_was_left_lying_ends_by_itself(place: Place) -> None:
     clock = SimulatedClock()
-    async with stage(folder, clock=clock) as on:
+    async with stage(place, clock=clock) as on:
         created, other = await on.ask_approval(), await on.second_person("Grace")
         await other.do(routes.REQUEST_CLAIM, created.request_id)
         clock.move(CLAIM_MINUTES * 60)
@@ -204,8 +204,8 @@ async def test_a_claim_that_was_left_lying_ends_by_itself(folder: Path) -> None:
         assert (await on.reviewer.answer(created.request_id, "approve")).decision == "approved"
 
 
-async def test_a_withdrawn_request_can_neither_be_answered_nor_withdrawn_again(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_a_withdrawn_request_can_neither_be_answered_nor_withdrawn_again(place: Place) -> None:
+    async with stage(place) as on:
         created = await on.ask_approval()
         await on.reviewer.do(routes.REQUEST_CLAIM, created.request_id)
         gone = await on.wire.send("DELETE", of(created.request_id))
@@ -221,8 +221,8 @@ async def test_a_withdrawn_request_can_neither_be_answered_nor_withdrawn_again(f
         assert (request.response_data, request.decision, request.claimed_by) == (None, None, None)
 
 
-async def test_a_decided_request_cannot_be_withdrawn_or_changed(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_a_decided_request_cannot_be_withdrawn_or_changed(place: Place) -> None:
+    async with stage(place) as on:
         created = await on.ask_approval()
         await on.reviewer.answer(created.request_id, "approve")
         before = await on.agent.get_request(created.request_id)
@@ -241,9 +241,9 @@ async def three(on: Stage, clock: SimulatedClock) -> list[str]:
     return made
 
 
-async def test_lists_are_filtered_and_sorted(folder: Path) -> None:
+async def test_lists_are_filtered_and_sorted(place: Place) -> None:
     clock = SimulatedClock()
-    async with stage(folder, clock=clock) as on:
+    async with stage(place, clock=clock) as on:
         low, critical, medium = await three(on, clock)
         await on.reviewer.answer(low, "approve")
         await on.agent.cancel_request(medium)
@@ -263,8 +263,8 @@ async def test_lists_are_filtered_and_sorted(folder: Path) -> None:
         assert await found(loop_id=NOBODY) == []
 
 
-async def test_lists_come_in_pages_that_neither_lose_nor_repeat(folder: Path) -> None:
-    async with stage(folder, clock=SimulatedClock()) as on:  # all of one moment, so that ties must be broken
+async def test_lists_come_in_pages_that_neither_lose_nor_repeat(place: Place) -> None:
+    async with stage(place, clock=SimulatedClock()) as on:  # all of one moment, so that ties must be broken
         made = {(await on.ask_approval()).request_id for _ in range(7)}
         seen: list[str] = []
         offset: int | None = 0
@@ -280,20 +280,20 @@ async def test_lists_come_in_pages_that_neither_lose_nor_repeat(folder: Path) ->
         assert (beyond["requests"], beyond["total"], beyond["has_more"]) == ([], 7, False)
 
 
-async def test_reviewers_see_the_most_urgent_first(folder: Path) -> None:
+async def test_reviewers_see_the_most_urgent_first(place: Place) -> None:
     clock = SimulatedClock()
-    async with stage(folder, clock=clock) as on:
+    async with stage(place, clock=clock) as on:
         low, critical, medium = await three(on, clock)
         assert [request.id for request in await on.reviewer.open_requests()] == [critical, medium, low]
 
 
-async def test_a_new_question_is_told_how_many_wait_before_it(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_a_new_question_is_told_how_many_wait_before_it(place: Place) -> None:
+    async with stage(place) as on:
         assert [(await on.ask_approval()).open_ahead for _ in range(3)] == [0, 1, 2]
 
 
-async def test_what_does_not_exist_is_not_found(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_what_does_not_exist_is_not_found(place: Place) -> None:
+    async with stage(place) as on:
         with pytest.raises(NotFound, match="Loop not found"):
             await on.agent.create_request(NOBODY, NewRequest(kind=Kind.APPROVAL, request_text="?"))
         with pytest.raises(NotFound, match="Request not found"):
@@ -306,15 +306,15 @@ async def test_what_does_not_exist_is_not_found(folder: Path) -> None:
             await on.reviewer.do(routes.REQUEST_CLAIM, NOBODY)
 
 
-async def test_an_error_leaves_the_clients_block_as_itself(folder: Path) -> None:
-    async with stage(folder):
+async def test_an_error_leaves_the_clients_block_as_itself(place: Place) -> None:
+    async with stage(place) as on:
         with pytest.raises(NotFound, match="Request not found"):
-            async with open_backend(settings_for(folder)) as client:
+            async with AsyncHITLClient(Fixed(on.found.endpoint())) as client:
                 await client.get_request(NOBODY)
 
 
-async def test_an_agents_key_cannot_answer_claim_or_list_for_reviewers(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_an_agents_key_cannot_answer_claim_or_list_for_reviewers(place: Place) -> None:
+    async with stage(place) as on:
         created = await on.ask_approval()
         for method, route in (("POST", routes.REQUEST_RESPOND), ("POST", routes.REQUEST_CLAIM), ("GET", routes.REVIEW)):
             with pytest.raises(NotAllowed):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from hitl_mcp.contract.models import RequestFilter
 from hitl_mcp.contract.states import Status
 from hitl_mcp.launcher import ask
 from hitl_mcp.sdk import http
-from tests.service.stage import Answer, Stage, stage
+from tests.service.stage import Answer, Place, Stage, stage
 
 pytestmark = pytest.mark.anyio
 
@@ -37,8 +36,8 @@ def refused(answer: Answer, *, status: int = 400) -> bool:
     return answer.status == status and answer.body.get("error") is True and isinstance(words, str) and bool(words)
 
 
-async def test_the_words_of_the_contract(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_the_words_of_the_contract(place: Place) -> None:
+    async with stage(place) as on:
         loop, bad = routes.LOOP_REQUESTS.format(loop_id=on.loop_id), "123"
         get, post = "GET", "POST"
         cases: list[tuple[Answer, int, str]] = [
@@ -69,16 +68,16 @@ async def test_the_words_of_the_contract(folder: Path) -> None:
         assert await on.agent.list_requests(RequestFilter()) == []
 
 
-async def test_without_a_key_nothing_is_told(folder: Path) -> None:
-    async with stage(folder) as on, http.new_client() as client:
+async def test_without_a_key_nothing_is_told(place: Place) -> None:
+    async with stage(place) as on, http.new_client() as client:
         for path in (routes.REQUESTS, routes.EVENTS, routes.EVENTS_STREAM, routes.REVIEWS, routes.STATUS, routes.LOOPS):
             response = await client.get(on.found.address + path)
             body = response.json()
             assert (response.status_code, body) == (401, {"error": True, "msg": "Missing Authorization header"}), path
 
 
-async def test_an_id_of_the_wrong_form_is_refused_on_every_route(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_an_id_of_the_wrong_form_is_refused_on_every_route(place: Place) -> None:
+    async with stage(place) as on:
         for wrong in ("1", "g" * 24, "0" * 23, "0" * 25, "0" * 24 + "%0A", "%00" * 24, "..%2f" * 5):
             for method, route in (
                 ("GET", routes.REQUEST), ("PATCH", routes.REQUEST), ("DELETE", routes.REQUEST),
@@ -89,8 +88,8 @@ async def test_an_id_of_the_wrong_form_is_refused_on_every_route(folder: Path) -
                 assert answer.body["error"] is True
 
 
-async def test_a_body_that_is_not_what_it_should_be_is_refused(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_a_body_that_is_not_what_it_should_be_is_refused(place: Place) -> None:
+    async with stage(place) as on:
         path = routes.LOOP_REQUESTS.format(loop_id=on.loop_id)
         whole = json.dumps(QUESTION).encode()
         bodies = [
@@ -124,8 +123,8 @@ async def test_a_body_that_is_not_what_it_should_be_is_refused(folder: Path) -> 
         assert await on.agent.list_requests(RequestFilter()) == []
 
 
-async def test_a_body_of_more_than_a_mebibyte_is_refused_unread(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_a_body_of_more_than_a_mebibyte_is_refused_unread(place: Place) -> None:
+    async with stage(place) as on:
         path = routes.LOOP_REQUESTS.format(loop_id=on.loop_id)
         fits = json.dumps(QUESTION | {"context": {"fill": ""}}).encode()
         fits = fits.replace(b'"fill": ""', b'"fill": "' + b"x" * (MIB - len(fits)) + b'"')
@@ -143,8 +142,8 @@ async def test_a_body_of_more_than_a_mebibyte_is_refused_unread(folder: Path) ->
         assert len(await on.agent.list_requests(RequestFilter())) == 1
 
 
-async def test_deep_json_is_refused(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_deep_json_is_refused(place: Place) -> None:
+    async with stage(place) as on:
         request_id = (await create(on)).data["request_id"]
         path = routes.LOOP_REQUESTS.format(loop_id=on.loop_id)
         for depth in (33, 300, 1_000, 100_000):
@@ -158,8 +157,8 @@ async def test_deep_json_is_refused(folder: Path) -> None:
         assert (await on.agent.get_request(request_id)).status is Status.PENDING
 
 
-async def test_unstorable_text_is_refused_in_every_field_of_a_question(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_unstorable_text_is_refused_in_every_field_of_a_question(place: Place) -> None:
+    async with stage(place) as on:
         for bad in (LONE, ZERO, "\udfff", "\x00"):
             option = {"value": "a", "label": "A"}
             for fields in (
@@ -182,8 +181,8 @@ async def test_unstorable_text_is_refused_in_every_field_of_a_question(folder: P
         assert await on.agent.list_requests(RequestFilter()) == []
 
 
-async def test_unstorable_text_is_refused_in_every_other_place(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_unstorable_text_is_refused_in_every_other_place(place: Place) -> None:
+    async with stage(place) as on:
         body: dict[str, Any] = {"response_type": "text", "response_config": {}}
         request_id = (await create(on, **body)).data["request_id"]
         one, respond = (
@@ -201,8 +200,8 @@ async def test_unstorable_text_is_refused_in_every_other_place(folder: Path) -> 
         assert (await on.agent.get_request(request_id)).status is Status.PENDING
 
 
-async def test_numbers_beyond_all_bounds_are_refused_or_kept_exactly(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_numbers_beyond_all_bounds_are_refused_or_kept_exactly(place: Place) -> None:
+    async with stage(place) as on:
         path = routes.LOOP_REQUESTS.format(loop_id=on.loop_id)
         for number in ("NaN", "Infinity", "-Infinity", "1e999", "9" * 5_000):
             for field in ("context", "default_response", "response_config"):
@@ -220,8 +219,8 @@ async def test_numbers_beyond_all_bounds_are_refused_or_kept_exactly(folder: Pat
             assert refused(await create(on, **config, default_response=value)), value
 
 
-async def test_a_filter_that_means_nothing_is_refused(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_a_filter_that_means_nothing_is_refused(place: Place) -> None:
+    async with stage(place) as on:
         bounds = "limit must be between 1 and 100"
         for query, msg, data in (
             ("status=open", "Invalid status filter value", None),
@@ -248,16 +247,16 @@ async def test_a_filter_that_means_nothing_is_refused(folder: Path) -> None:
             assert refused(await on.wire.send("GET", f"{routes.EVENTS}?{query}")), query
 
 
-async def test_an_unknown_address_and_method_leave_in_the_envelope(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_an_unknown_address_and_method_leave_in_the_envelope(place: Place) -> None:
+    async with stage(place) as on:
         assert refused(await on.wire.send("GET", "/v1/api/nothing"), status=404)
         assert refused(await on.wire.send("PUT", routes.REQUESTS, {}), status=405)
         foreign = await on.wire.send("GET", routes.REQUESTS, headers={"Host": "evil.example"})
         assert refused(foreign, status=421)
 
 
-async def test_a_terminals_code_opens_one_session_only(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_a_terminals_code_opens_one_session_only(place: Place) -> None:
+    async with stage(place) as on:
         code = (await ask(on.found.console(), "POST", routes.SIGN_INS, {}))["code"]
         first = await on.wire.send("POST", routes.SESSIONS, {"code": code}, key=on.found.console())
         second = await on.wire.send("POST", routes.SESSIONS, {"code": code}, key=on.found.console())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -13,7 +12,7 @@ from hitl_mcp.contract import routes
 from hitl_mcp.contract.models import NewRequest
 from hitl_mcp.contract.states import Status
 from hitl_mcp.errors import Conflict, NotFound
-from tests.service.stage import Answer, Stage, details_of, stage
+from tests.service.stage import Answer, Place, Stage, details_of, stage
 from tests.world import SimulatedClock
 
 pytestmark = pytest.mark.anyio
@@ -33,8 +32,8 @@ async def asked(on: Stage, new: NewRequest = QUESTION) -> str:
     return (await on.agent.create_request(on.loop_id, new)).request_id
 
 
-async def test_a_change_makes_a_new_revision_and_releases_the_claim(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_a_change_makes_a_new_revision_and_releases_the_claim(place: Place) -> None:
+    async with stage(place) as on:
         request_id = await asked(on)
         await on.reviewer.do(routes.REQUEST_CLAIM, request_id)
         before = await on.agent.get_request(request_id)
@@ -47,8 +46,8 @@ async def test_a_change_makes_a_new_revision_and_releases_the_claim(folder: Path
         assert (await on.agent.get_request(request_id)).revision == 2
 
 
-async def test_an_answer_to_an_older_revision_is_refused_with_the_difference(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_an_answer_to_an_older_revision_is_refused_with_the_difference(place: Place) -> None:
+    async with stage(place) as on:
         request_id = await asked(on)
         await change(on, request_id, request_text="Second words?", context={"host": "db1"})
         await change(on, request_id, request_text="Third words?")
@@ -70,8 +69,8 @@ async def test_an_answer_to_an_older_revision_is_refused_with_the_difference(fol
         assert (answered.decided_revision, answered.response_data) == (3, "Green")
 
 
-async def test_a_revision_that_never_was_is_refused(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_a_revision_that_never_was_is_refused(place: Place) -> None:
+    async with stage(place) as on:
         request_id = await asked(on)
         with pytest.raises(Conflict):
             await on.reviewer.answer(request_id, "Green", revision=2)
@@ -84,8 +83,8 @@ async def test_a_revision_that_never_was_is_refused(folder: Path) -> None:
         assert (await on.agent.get_request(request_id)).status is Status.PENDING
 
 
-async def test_everything_a_reviewer_decides_on_changes_the_digest(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_everything_a_reviewer_decides_on_changes_the_digest(place: Place) -> None:
+    async with stage(place) as on:
         request_id = await asked(on)
         last = (await on.agent.get_request(request_id)).view_digest
         changes: list[dict[str, Any]] = [
@@ -105,9 +104,9 @@ async def test_everything_a_reviewer_decides_on_changes_the_digest(folder: Path)
             last = answer.data["request"]["view_digest"]
 
 
-async def test_a_new_deadline_and_priority_are_recorded(folder: Path) -> None:
+async def test_a_new_deadline_and_priority_are_recorded(place: Place) -> None:
     clock = SimulatedClock()
-    async with stage(folder, clock=clock) as on:
+    async with stage(place, clock=clock) as on:
         request_id = await asked(on)
         clock.move(10)
         before = await on.agent.get_request(request_id)
@@ -121,8 +120,8 @@ async def test_a_new_deadline_and_priority_are_recorded(folder: Path) -> None:
         assert (await on.agent.get_request(request_id)).status is Status.TIMEOUT
 
 
-async def test_the_options_of_an_approval_cannot_be_changed(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_the_options_of_an_approval_cannot_be_changed(place: Place) -> None:
+    async with stage(place) as on:
         request_id = (await on.ask_approval()).request_id
         before = await on.agent.get_request(request_id)
         for fields in (
@@ -142,8 +141,8 @@ async def test_the_options_of_an_approval_cannot_be_changed(folder: Path) -> Non
         )
 
 
-async def test_a_change_that_does_not_fit_is_refused_whole(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_a_change_that_does_not_fit_is_refused_whole(place: Place) -> None:
+    async with stage(place) as on:
         request_id = await asked(on)
         before = await on.agent.get_request(request_id)
         wrong: list[dict[str, Any]] = [
@@ -167,9 +166,9 @@ async def test_a_change_that_does_not_fit_is_refused_whole(folder: Path) -> None
             await on.raw("PATCH", routes.REQUEST.format(request_id="0" * 24), {"priority": "low"})
 
 
-async def test_an_empty_configuration_is_a_configuration(folder: Path) -> None:
+async def test_an_empty_configuration_is_a_configuration(place: Place) -> None:
     """`{}` is a valid one for text (contract section 3.3); it takes the former bounds away."""
-    async with stage(folder) as on:
+    async with stage(place) as on:
         body = {"request_text": "?", "response_type": "text", "response_config": {"max_length": 3}}
         request_id = await asked(on, NewRequest.model_validate(body))
         changed = await change(on, request_id, response_config={})
@@ -177,8 +176,8 @@ async def test_an_empty_configuration_is_a_configuration(folder: Path) -> None:
         assert (await on.reviewer.answer(request_id, "longer", revision=2)).response_data == "longer"
 
 
-async def test_a_change_raced_with_an_answer_never_gets_an_answer_to_unseen_words(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_a_change_raced_with_an_answer_never_gets_an_answer_to_unseen_words(place: Place) -> None:
+    async with stage(place) as on:
         for _ in range(25):
             request_id = await asked(on)
 

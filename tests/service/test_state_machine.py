@@ -7,7 +7,6 @@ to the shortest story that shows them.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -30,7 +29,7 @@ from hitl_mcp.sdk import Endpoint
 from hitl_mcp.service import people
 from hitl_mcp.service.store import Tx
 from tests.service.chain import faults
-from tests.service.stage import Answer, Stage, add_person, stage
+from tests.service.stage import Answer, Place, Stage, add_person, stage
 from tests.world import SimulatedClock
 
 CLAIM_SECONDS = 900
@@ -251,11 +250,11 @@ class OneRequest(RuleBasedStateMachine):
             assert (ends[0]["type"], data["response_data"], data["revision"]) == ("completed", *self.decided[1:])
 
 
-def test_no_order_of_steps_makes_two_decisions_or_one_of_words_not_seen(folder: Path) -> None:
+def test_no_order_of_steps_makes_two_decisions_or_one_of_words_not_seen(place: Place) -> None:
     clock = SimulatedClock()
     with (
         anyio.from_thread.start_blocking_portal("asyncio") as portal,
-        portal.wrap_async_context_manager(stage(folder, clock=clock)) as on,
+        portal.wrap_async_context_manager(stage(place, clock=clock)) as on,
     ):
 
         def two_people(tx: Tx) -> dict[str, str]:
@@ -266,7 +265,7 @@ def test_no_order_of_steps_makes_two_decisions_or_one_of_words_not_seen(folder: 
         run_state_machine_as_test(  # pyright: ignore[reportUnknownMemberType]
             OneRequest,
             settings=settings(
-                max_examples=20,
+                max_examples=20 if place.url is None else 10,
                 stateful_step_count=40,
                 deadline=None,
                 database=None,

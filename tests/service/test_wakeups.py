@@ -13,7 +13,7 @@ from hitl_mcp.contract.states import Status
 from hitl_mcp.sdk import AsyncHITLClient
 from hitl_mcp.service.store import Notice
 from tests.service.proxy import Proxy, proxied
-from tests.service.stage import Stage, stage
+from tests.service.stage import Place, Stage, stage
 from tests.world import WAIT, eventually
 
 pytestmark = pytest.mark.anyio
@@ -37,8 +37,8 @@ async def decided(client: AsyncHITLClient, created: Created, into: list[ReviewRe
     into.append(await client.wait_for_decision(created.request, LONG))
 
 
-async def test_with_every_wake_up_dropped_all_decisions_still_arrive(folder: Path) -> None:
-    async with stage(folder, broker=DeafBroker()) as on:
+async def test_with_every_wake_up_dropped_all_decisions_still_arrive(place: Place) -> None:
+    async with stage(place, broker=DeafBroker()) as on:
         watched, polled = await on.ask_approval("watched"), await on.ask_approval("polled")
         withdrawn = await on.ask_approval("withdrawn")
         results: list[ReviewRequest] = []
@@ -70,8 +70,8 @@ async def streaming(proxy: Proxy, count: int = 1) -> None:
     await eventually(opened)
 
 
-async def test_waiters_outlive_a_stream_that_is_cut_again_and_again(folder: Path) -> None:
-    async with stage(folder) as on, proxied(on.found) as (proxy, client):
+async def test_waiters_outlive_a_stream_that_is_cut_again_and_again(place: Place) -> None:
+    async with stage(place) as on, proxied(on.found) as (proxy, client):
         asked = [await on.ask_approval(f"question {number}") for number in range(6)]
         results: list[ReviewRequest] = []
         with anyio.fail_after(WAIT):
@@ -85,8 +85,8 @@ async def test_waiters_outlive_a_stream_that_is_cut_again_and_again(folder: Path
         assert [request.decision for request in results] == ["approved"] * len(asked)
 
 
-async def test_a_decision_made_while_the_line_was_dead_is_told_when_it_is_back(folder: Path) -> None:
-    async with stage(folder) as on, proxied(on.found) as (proxy, client):
+async def test_a_decision_made_while_the_line_was_dead_is_told_when_it_is_back(place: Place) -> None:
+    async with stage(place) as on, proxied(on.found) as (proxy, client):
         created = await on.ask_approval()
         results: list[ReviewRequest] = []
         with anyio.fail_after(WAIT):
@@ -102,8 +102,8 @@ async def test_a_decision_made_while_the_line_was_dead_is_told_when_it_is_back(f
         assert [request.decision for request in results] == ["needs_changes"]
 
 
-async def test_a_delayed_and_stammering_stream_does_no_harm(folder: Path) -> None:
-    async with stage(folder) as on, proxied(on.found) as (proxy, client):
+async def test_a_delayed_and_stammering_stream_does_no_harm(place: Place) -> None:
+    async with stage(place) as on, proxied(on.found) as (proxy, client):
         asked = [await on.ask_approval(f"question {number}") for number in range(3)]
         results: list[ReviewRequest] = []
         proxy.times = 3
@@ -138,8 +138,8 @@ async def test_a_stream_that_is_open_but_silent_is_not_trusted(folder: Path) -> 
         assert [request.decision for request in results] == ["approved"]
 
 
-async def test_what_the_stream_carries_is_what_a_read_says(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_what_the_stream_carries_is_what_a_read_says(place: Place) -> None:
+    async with stage(place) as on:
         context = {"empty": None, "nested": {"none": None, "list": [None, 1]}, "ü": "🙂"}
         asked = [await on.ask_approval(context=context) for _ in range(2)]
         results: list[ReviewRequest] = []
@@ -161,8 +161,8 @@ async def positions(on: Stage, after: int) -> list[int]:
     return [change["position"] for change in data["changes"]]
 
 
-async def test_the_log_can_be_read_on_from_any_position(folder: Path) -> None:
-    async with stage(folder) as on:
+async def test_the_log_can_be_read_on_from_any_position(place: Place) -> None:
+    async with stage(place) as on:
         start = (await on.wire.send("GET", routes.EVENTS)).data["position"]
         for _ in range(3):
             await on.reviewer.answer((await on.ask_approval()).request_id, "approve")
