@@ -17,7 +17,8 @@ ICON_RANGE = "icon must be between 1 and 100 characters"
 
 def now_of(backend: Backend) -> str:
     """The service's time as the wire writes it."""
-    return datetime.fromtimestamp(backend.clock() / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    written = datetime.fromtimestamp(backend.clock() / 1000, UTC).isoformat()
+    return written.replace("+00:00", "Z")
 
 
 def test_a_new_loop_has_every_field_of_the_contract(backend: Backend) -> None:
