@@ -8,6 +8,7 @@ Validators of what only a client reads are built at first use (`defer_build`), b
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
@@ -234,6 +235,14 @@ def _status(value: object) -> object:
     return Status(value) if isinstance(value, str) and value == "timed_out" else value
 
 
+def _written_out(value: object) -> object:
+    """A bare number would be taken for seconds since 1970: `2026` would quietly find nothing."""
+    number = isinstance(value, int | float) or (isinstance(value, str) and re.fullmatch(r"\s*[-+.\d]+\s*", value))
+    if number:
+        raise ValueError("must be a time with its zone, like 2026-03-02T09:30:00Z")
+    return value
+
+
 Sort = Literal["created_at_desc", "created_at_asc", "priority_desc", "status_asc"]
 
 
@@ -244,7 +253,7 @@ class LoopRequestFilter(BaseModel):
 
     status: Annotated[Status, BeforeValidator(_status)] | None = None
     priority: Priority | None = None
-    created_before: AwareDatetime | None = None
+    created_before: Annotated[AwareDatetime, BeforeValidator(_written_out)] | None = None
     limit: Annotated[int, Field(ge=1, le=100)] = 50
     offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     sort: Sort = "created_at_desc"

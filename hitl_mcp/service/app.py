@@ -26,10 +26,13 @@ from hitl_mcp.service.description.pages import description_routes
 from hitl_mcp.service.guard import Faces, Guard
 from hitl_mcp.service.inbox import create_doorstep, create_inbox
 from hitl_mcp.service.limits import RateHeaders
+from hitl_mcp.service.methods import AllowedMethods
 from hitl_mcp.service.prefixes import Prefixes
 
 EXPOSED = ["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After", "X-Request-Id",
            "Mcp-Session-Id"]  # fmt: skip
+
+PARTS = (requests, first_generation, loops, members, reviews, events, local, keys, health, operating)
 
 
 def create_api(services: Services) -> FastAPI:
@@ -38,7 +41,7 @@ def create_api(services: Services) -> FastAPI:
     app.state.services = services
     app.state.known_keys = KnownKeys(services)
     envelope.install(app)
-    for part in (requests, first_generation, loops, members, reviews, events, local, keys, health, operating):
+    for part in PARTS:
         app.include_router(part.router)
     app.router.routes.extend(description_routes(app.openapi, services.keys.public_address))
     return app
@@ -50,7 +53,9 @@ def create_app(services: Services, mcp: ASGIApp | None = None) -> ASGIApp:
     Args:
         mcp: MCP over HTTP, made by whoever knows the tools.
     """
-    api: ASGIApp = Prefixes(RateHeaders(create_api(services), services))
+    operations = create_api(services)
+    routes = [*operations.routes, *(route for part in PARTS for route in part.router.routes)]
+    api: ASGIApp = Prefixes(RateHeaders(AllowedMethods(operations, routes), services))
     faces = Faces(
         _for_origins(api, services), create_inbox(services), create_doorstep(services),
         None if mcp is None else _for_origins(mcp, services),
