@@ -58,8 +58,8 @@ def restore(file: Path, yes: bool) -> None:
     found = run(find(settings.data_dir))
     if found is not None and found.state.hosted_by != "background":
         raise NotConfigured(
-            f"The service of this folder (process {found.state.pid}, {found.state.hosted_by}) is in use. End it, then run "
-            "this again."
+            f"The service of this folder (process {found.state.pid}, {found.state.hosted_by}) is in use. End it, then "
+            "run this again."
         )
     if not yes:
         click.confirm(

@@ -276,6 +276,7 @@ class Change(BaseModel):
 
     position: int
     request_id: str
+    loop_id: str | None = None
     type: str
     status: Status
     request: ReviewRequest | None = None

@@ -36,7 +36,7 @@ BATCH = 100
 CLOSING = ("completed", "timeout", "cancelled")
 
 _entries: Select[*tuple[Any, ...]] = select(
-    events.c.position, events.c.request_id, events.c.type, requests.c.status, requests.c.api_key_id
+    events.c.position, events.c.request_id, events.c.type, requests.c.status, requests.c.api_key_id, requests.c.loop_id
 ).join(requests, requests.c.id == events.c.request_id)
 _after = _entries.where(events.c.position > bindparam("position")).order_by(events.c.position)
 _next = _after.limit(BATCH)
@@ -215,4 +215,6 @@ def _closed(tx: Tx, row: Any) -> ReviewRequest | None:
 def _change(row: Any, safe: int | None, request: ReviewRequest | None = None) -> Change:
     position = row.position if safe is None else min(row.position, safe)
     status = Status(row.status)
-    return Change(position=position, request_id=row.request_id, type=row.type, status=status, request=request)
+    return Change(
+        position=position, request_id=row.request_id, loop_id=row.loop_id, type=row.type, status=status, request=request
+    )

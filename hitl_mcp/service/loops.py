@@ -105,10 +105,9 @@ def named(tx: Tx, loop_id: str) -> str:
     return str(tx.connection.execute(select(loops.c.name).where(loops.c.id == loop_id)).scalar_one())
 
 
-def is_member_anywhere(tx: Tx, user_id: str) -> bool:
-    """Whether a person answers for any loop; a newcomer who was not confirmed yet does not."""
-    anywhere = select(members.c.user_id).where(members.c.user_id == user_id, members.c.status == "active").limit(1)
-    return tx.connection.execute(anywhere).first() is not None
+def answered_by(tx: Tx, user_id: str) -> frozenset[str]:
+    """The loops a person is an active member of; a newcomer who was not confirmed yet is of none."""
+    return frozenset(tx.connection.execute(_joined, {"user_id": user_id}).scalars())
 
 
 def reviewers_for(tx: Tx, agent: Agent, loop_id: str) -> int:

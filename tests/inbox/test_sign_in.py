@@ -247,7 +247,7 @@ async def test_sessions_end_when_the_service_was_away_for_longer(
             assert (await visit.list()).status == status
             assert (await post_code(client, code)).status_code == status, "open codes end with the sessions"
             if status == 401:
-                assert "Sessions also end when the service was away" in await visit.words()
+                assert "sessions also end when the service was away" in await visit.words()
 
 
 async def test_the_cookie_that_a_squatter_on_the_port_was_sent_is_worthless(folder: Path, chrome: Browser) -> None:

@@ -11,7 +11,8 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from hitl_mcp.errors import HITLError, NotAuthorised
-from hitl_mcp.service import rows
+from hitl_mcp.service import loops, rows
+from hitl_mcp.service.actors import Person
 from hitl_mcp.service.context import Services
 from hitl_mcp.service.inbox.session import COOKIE, person_at
 
@@ -35,7 +36,8 @@ class Live:
             await Response(status_code=405, headers={"Allow": "GET"})(scope, receive, send)
             return
         session = HTTPConnection(scope).cookies.get(COOKIE, "")
-        if await person_at(self._services, session) is None:
+        person = await person_at(self._services, session)
+        if person is None:
             raise NotAuthorised("You are signed out")
         headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"x-accel-buffering", b"no")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -49,7 +51,7 @@ class Live:
                     tasks.cancel_scope.cancel()
 
                 tasks.start_soon(end_on_disconnect)
-                await self._stream(session, send)
+                await self._stream(session, person, send)
                 await send(_body(b"", more=False))
                 tasks.cancel_scope.cancel()
         except* OSError:  # the browser went away while it was being written to
@@ -57,11 +59,11 @@ class Live:
         finally:
             self._services.presence.pages -= 1
 
-    async def _stream(self, session: str, send: Send) -> None:
+    async def _stream(self, session: str, person: Person, send: Send) -> None:
         services = self._services
         checked = services.clock()
         with services.feed.subscribed(None) as news:
-            await send(_body(b"retry: 2000\n\n" + _event("ready", await self._open())))
+            await send(_body(b"retry: 2000\n\n" + _event("ready", await self._open(person))))
             while not services.feed.closed:
                 changes = await news.next_changes(PING_SECONDS)
                 if services.feed.closed:
@@ -71,17 +73,26 @@ class Live:
                     if await self._gone(session):
                         await send(_body(_event("signed-out", {})))
                         return
+                mine = await self._loops(person) if changes else frozenset[str]()
                 frames = [
                     _event("change", {"request_id": item.request_id, "type": item.type, "status": item.status.value})
                     for item in changes
+                    if item.loop_id in mine
                 ]
                 if frames:
-                    frames.append(_event("count", await self._open()))
+                    frames.append(_event("count", await self._open(person)))
                 await send(_body(b"".join(frames) or b": ping\n\n"))
 
-    async def _open(self) -> dict[str, int | None]:
+    async def _loops(self, person: Person) -> frozenset[str]:
+        """The loops this person answers for right now: of others the page is told nothing."""
         try:
-            return {"open": await self._services.store.read(rows.open_count)}
+            return await self._services.store.read(lambda tx: loops.answered_by(tx, person.user_id))
+        except HITLError:  # the page reloads what it shows when the database is back
+            return frozenset()
+
+    async def _open(self, person: Person) -> dict[str, int | None]:
+        try:
+            return {"open": await self._services.store.read(lambda tx: rows.open_count_for(tx, person))}
         except HITLError:  # a sick disk is no reason to end the stream
             return {"open": None}
 

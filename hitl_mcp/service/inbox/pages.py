@@ -58,7 +58,7 @@ class Pages:
                 "closed": rows.recently_closed(tx, visit.person, RECENT),
                 "loops": {loop.id: loop.name for loop in loops.listed(tx, visit.person.user_id)},
                 "newcomers": len(members.newcomers(tx, visit.person)),
-                "member": loops.is_member_anywhere(tx, visit.person.user_id),
+                "member": bool(loops.answered_by(tx, visit.person.user_id)),
                 "now": moment(tx.now),
             }
 

@@ -117,7 +117,7 @@ class Team:
 
         name, description = await self._services.store.read(read)
         person = await person_at(self._services, request.cookies.get(COOKIE, ""))
-        typed = {"name": field(form, "name"), "email": field(form, "email")} if form is not None else {}
+        typed = {name: field(form, name) if form is not None else "" for name in ("name", "email")}
         return page(
             "join.html", status, code=code, loop=name, description=description, person=person, fault=fault, typed=typed
         )
