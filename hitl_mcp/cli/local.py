@@ -28,11 +28,16 @@ def demo(auto: bool) -> None:
 @main.command()
 def status() -> None:
     """Show the local service. Exit code 1 when none runs."""
+    if read_settings().database_url is not None:
+        raise HITLError(
+            "HITL_DATABASE_URL is set, so there is no local service. `hitl-mcp doctor` looks at the server."
+        )
     state = run(_status())
     if state is None:
         click.echo("No local service is running. It is started when an agent or `hitl-mcp inbox` needs it.")
         sys.exit(1)
-    click.echo(f"Local service: running, process {state.pid}, version {state.version}, SQLite {state.sqlite_version}")
+    what = "Team server" if state.hosted_by == "serve" else "Local service"
+    click.echo(f"{what}: running, process {state.pid}, version {state.version}, SQLite {state.sqlite_version}")
     click.echo(f"Inbox: {state.inbox} (open it with `hitl-mcp inbox`)")
     click.echo(f"Open requests: {state.open_requests}; agents waiting: {state.agents}; open pages: {state.pages}")
     click.echo(f"Data folder: {read_settings().data_dir}")
