@@ -178,14 +178,20 @@ def resolve(tx: Tx, agent: Agent, wanted: str, named: dict[str, str]) -> str:
     Args:
         named: the operator's aliases.
 
-    Raises: NotFound that lists what there is.
+    A loop that this key's person made goes before one they only belong to.
+
+    Raises: NotFound that lists what there is, BadRequest when several have this name.
     """
     name = named.get(wanted, wanted)
     there = visible(tx, agent)
     if is_id(name):
         return name.lower()
-    exact = [loop.id for loop in there if loop.name == name]
-    matching = exact or [loop.id for loop in there if slug(loop.name) == slug(name)]
+    called = [loop for loop in there if loop.name == name]
+    if not called and (short := slug(name)):
+        called = [loop for loop in there if slug(loop.name) == short]
+    matching = [loop.id for loop in called if loop.creator_id == agent.user_id] or [loop.id for loop in called]
     if len(matching) == 1:
         return matching[0]
+    if matching:
+        raise BadRequest("Several loops have this name", {"loop": wanted, "loop_ids": matching})
     raise NotFound("Loop not found", {"loop": wanted, "loops": [loop.name for loop in there]})

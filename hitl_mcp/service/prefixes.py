@@ -1,7 +1,8 @@
 """Older and shorter paths of the same operations, turned into the current ones (contract section 1.1).
 
 `/v1/loops/...` and `/v1/requests/...` are the reference pages' form of August 2025; `/loops/...` and
-`/requests/{id}/response|status` are what callers of the first generation send when their base has no `/v1`.
+`/requests/{id}/response|status` are what callers of the first generation send when their base has no `/v1`. A slash at
+the end is left out: a redirect would lose what is posted, or the key, with many clients.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ class Prefixes:
         """ASGI."""
         path = scope["path"]
         if not path.startswith("/v1/api/") and (found := _OLDER.match(path)):
-            rest = path[found.end() :]
-            scope = {**scope, "path": f"/v1/api/{rest}", "raw_path": f"/v1/api/{rest}".encode()}
+            path = f"/v1/api/{path[found.end() :]}"
+        if path.startswith("/v1/"):
+            path = path.rstrip("/")
+        if path != scope["path"]:
+            scope = {**scope, "path": path, "raw_path": path.encode()}
         await self._app(scope, receive, send)

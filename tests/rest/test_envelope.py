@@ -45,6 +45,14 @@ def test_every_operation_at_both_prefixes(backend: Backend, prefix: str) -> None
             made["request"] = reply.data["request_id"]
 
 
+def test_a_slash_at_the_end_changes_nothing(backend: Backend) -> None:
+    for path in ("/v1/api/loops/", "/v1/loops/", "/v1/test/", "/v1/api/requests/"):
+        assert backend.key.get(path).status == 200, path
+    made = backend.key.post("/v1/loops/", {"name": "With a slash", "icon": "bell"})
+    assert made.status == 201, "no redirect, which would lose what is posted"
+    assert backend.key.get(f"/v1/loops/{made.data['loop']['id']}/?unknown=1").status == 200
+
+
 def in_loop(backend: Backend, loop: str) -> dict[str, str]:
     """What the later operations need: an answered request and an invited person."""
     answered = backend.key.asked(loop)

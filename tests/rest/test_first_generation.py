@@ -134,9 +134,24 @@ def test_a_loop_that_nobody_knows(backend: Backend) -> None:
     status, msg, data = submit(backend.key, "no_such_loop").refusal
     assert (status, msg) == (404, "Loop not found")
     assert data["loop"] == "no_such_loop" and "Default" in data["loops"]
+    backend.key.new_loop("@#$%")
+    assert submit(backend.key, "!!!").status == 404, "a name without letters is found by itself only"
+    assert submit(backend.key, "@%23$%25").status == 201
     current = backend.key.post("/v1/loops/loop_123/requests", QUESTION)
     assert current.said == (400, "Invalid loop ID format"), "names are for bodies of the first generation"
     assert submit(backend.other, "Default").status == 404, "another person's loops are not found by name"
+
+
+def test_a_name_that_several_loops_have(backend: Backend) -> None:
+    """One's own goes before one that one only belongs to; of two own ones nobody can tell which is meant."""
+    mine, theirs = backend.other.new_loop("Twice"), backend.key.new_loop("Twice")
+    member = backend.key.post(routes.MEMBERS.format(loop_id=theirs), {"email": "grace@example.com"}).data["member"]
+    backend.let_in(theirs, member["user_id"])
+    assert inside(submit(backend.other, "twice"))["loop_id"] == mine
+    backend.clock.move(1)
+    again = backend.other.new_loop("Twice")
+    data = {"loop": "twice", "loop_ids": [mine, again]}
+    assert submit(backend.other, "twice").refusal == (400, "Several loops have this name", data)
 
 
 def test_bodies_of_both_generations_at_one_address(backend: Backend, loop: str) -> None:
