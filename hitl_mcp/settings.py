@@ -144,8 +144,10 @@ def service_environment(settings: Settings) -> dict[str, str]:
         for name, value in os.environ.items()  # noqa: TID251
         if name.upper() in _KEPT or name.upper().startswith(_KEPT_PREFIXES)
     }
-    for name in ("port", "open_browser", "notify", "inbox_host", "idle_seconds", "log_level"):
-        kept[f"HITL_{name.upper()}"] = str(getattr(settings, name))
+    for name in ("port", "open_browser", "notify", "inbox_host", "idle_seconds", "log_level", "public_url",
+                 "allowed_hosts", "cors_origins", "rate_limit", "loop_aliases", "outgoing_allow"):  # fmt: skip
+        if (value := getattr(settings, name)) is not None:
+            kept[f"HITL_{name.upper()}"] = str(value)
     kept["HITL_DATA_DIR"] = str(settings.data_dir)
     return kept
 

@@ -26,6 +26,7 @@ class Keys:
         public_url: the origin under which people and programs reach a team's server; None on one machine.
         internal_port: where the process reaches its own API on loopback.
         allowed_hosts: further names under which the API answers, as `name` or `name:port`.
+        is_team: a server of its own, which agents reach by their keys only; else somebody's own machine.
     """
 
     agent: str | None
@@ -37,6 +38,7 @@ class Keys:
     public_url: str | None = None
     internal_port: int = 0
     allowed_hosts: frozenset[str] = frozenset()
+    is_team: bool = False
 
     @property
     def inbox_origin(self) -> str:
@@ -56,7 +58,7 @@ class Keys:
     @property
     def assurance(self) -> Assurance:
         """How sure one can be of an answer given here (H8)."""
-        return Assurance.SAME_MACHINE_USER if self.public_url is None else Assurance.SIGNED_IN
+        return Assurance.SIGNED_IN if self.is_team else Assurance.SAME_MACHINE_USER
 
     def join_url(self, code: str) -> str:
         """Where somebody with an invitation's code asks to join."""

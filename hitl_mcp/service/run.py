@@ -121,7 +121,8 @@ async def running(
         await feed.start()
         lifecycle = Lifecycle(store)
         timers = Timers(lifecycle, storage.clock)
-        keys = _keys(secret, sockets, settings, has_folder=folder is not None)
+        is_team = hosted_by == SERVE and settings.public_url is not None
+        keys = _keys(secret, sockets, settings, has_folder=folder is not None, is_team=is_team)
         opener = BrowserOpener(
             store, account.user_id, keys.inbox_origin, settings.data_dir / "open",
             usable=alone and can_show_a_browser(),
@@ -188,7 +189,7 @@ def _start_desktop(tasks: anyio.abc.TaskGroup, services: Services, settings: Set
         tasks.start_soon(announce)
 
 
-def _keys(secret: bytes, sockets: _Sockets, settings: Settings, *, has_folder: bool) -> Keys:
+def _keys(secret: bytes, sockets: _Sockets, settings: Settings, *, has_folder: bool, is_team: bool) -> Keys:
     instance = secrets.token_hex(8)
     host = "localhost" if settings.inbox_host == "localhost" else derive.inbox_host(secret)
     return Keys(
@@ -201,6 +202,7 @@ def _keys(secret: bytes, sockets: _Sockets, settings: Settings, *, has_folder: b
         public_url=settings.public_url,
         internal_port=sockets.internal_port,
         allowed_hosts=frozenset(name.lower() for name in listed(settings.allowed_hosts)),
+        is_team=is_team,
     )
 
 

@@ -20,6 +20,7 @@ import pytest
 from mcp.types import CallToolResult
 
 from hitl_mcp.contract.local import SECRET_FILE
+from hitl_mcp.service.store.tables import SCHEMA_HEAD
 from tests.conftest import services_of
 from tests.local.machine import (
     ask_approval,
@@ -101,7 +102,7 @@ async def test_a_database_of_a_newer_version_is_refused_and_left_alone(folder: P
     assert fingerprint(folder) == before
 
     with database(folder) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+        connection.execute("UPDATE alembic_version SET version_num = ?", (SCHEMA_HEAD,))
     await start_service(folder)
     assert await open_texts(folder) == {"Keep me": request_id}
 

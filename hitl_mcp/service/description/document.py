@@ -11,8 +11,8 @@ from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 from hitl_mcp import __version__
 from hitl_mcp.contract import routes
 from hitl_mcp.contract.answers import CONFIGS
-from hitl_mcp.service.description.examples import BODIES, sample
-from hitl_mcp.service.description.table import OPERATIONS, TAGS, Operation, Reply
+from hitl_mcp.service.description.examples import BODIES, FIELDS, sample
+from hitl_mcp.service.description.table import OPERATIONS, PARAMETERS, TAGS, Operation, Reply
 
 Json = dict[str, Any]
 Key = tuple[str, str]
@@ -98,6 +98,9 @@ def complete(raw: Json, address: str) -> Json:
     for key, operation in operations_of(raw):
         _complete_operation(OPERATIONS.get(key), operation, schemas)
     _type_the_configuration(schemas)
+    for schema in schemas.values():
+        if "description" in schema:
+            schema["description"] = _without_marks(schema["description"])
     info = {
         "title": "hitl-mcp",
         "version": __version__,
@@ -164,6 +167,8 @@ def _complete_operation(known: Operation | None, operation: Json, schemas: dict[
     operation |= {"operationId": known.name, "summary": known.summary}
     for parameter in cast("list[Json]", operation.get("parameters", ())):
         _drop_null(parameter)
+        if parameter["name"] in PARAMETERS:
+            parameter.setdefault("description", PARAMETERS[parameter["name"]])
     _complete_body(known, operation)
     responses: Json = {str(status): _success(known, reply, schemas) for status, reply in known.replies.items()}
     for status in sorted(_statuses(known, operation)):
@@ -172,8 +177,8 @@ def _complete_operation(known: Operation | None, operation: Json, schemas: dict[
 
 
 def _without_marks(text: str) -> str:
-    """Words for callers: without references to our design rules."""
-    return re.sub(r" \((?:[DH]\d+(?:, )?)+\)", "", text)
+    """Words for callers: without references to our design's rules and the contract's sections."""
+    return re.sub(r" \((?:(?:[DH]\d+|(?:contract|compatibility) sections? [\d. to]+)(?:, )?)+\)", "", text)
 
 
 def _drop_null(parameter: Json) -> None:
@@ -221,7 +226,7 @@ def _success(known: Operation, reply: Reply, schemas: dict[str, Json]) -> Json:
         name = f"Envelope_{reply.data.__name__}"
     schemas[name] = _envelope(name, reply, schemas)
     content: Json = {"schema": {"$ref": f"#/components/schemas/{name}"}}
-    content["example"] = sample(_example_schema(schemas[name], reply), schemas)
+    content["example"] = sample(_example_schema(schemas[name], reply), schemas, FIELDS | reply.fields)
     return answer | {"content": {"application/json": content}}
 
 

@@ -90,12 +90,12 @@ FIELDS: Json = {
     "api_key_id": "66f1bf3e0c9d4a7725e1f0ac",
     "request_text": "May I delete the 214 users who never signed in?",
     "kind": "approval",
+    "priority": "high",
     "processing_type": "deferred",
     "type": "markdown",
     "platform": "api",
     "response_config": APPROVAL_CONFIG,
     "default_response": "reject",
-    "response_data": None,
     "context": {"users": 214},
     "polling_url": f"/v1/api/requests/{REQUEST_ID}",
     "notes": [],
@@ -131,34 +131,66 @@ FIELDS: Json = {
 
 _MOMENT = "2026-03-02T09:30:00Z"
 _PLAIN: Json = {"string": "text", "integer": 1, "number": 1.5, "boolean": False, "null": None}
+_GRACE: Json = {"id": USER_ID, "name": "Grace"}
+_MODELS: dict[str, Json] = {
+    "Member": _GRACE,
+    "Reviewer": _GRACE,
+    "Loop": {"id": LOOP_ID},
+    "Key": {"id": "66f1bf3e0c9d4a7725e1f0ac", "name": "release agent"},
+    "NewKeyMade": {"id": "66f1bf3e0c9d4a7725e1f0ac", "name": "release agent"},
+}
+"""What differs within one model."""
+
+ANSWERED: Json = {
+    "status": "completed",
+    "decision": "approved",
+    "response_data": "approve",
+    "response_by": USER_ID,
+    "response_by_user": _GRACE,
+    "response_at": _MOMENT,
+    "response_comment": "Go ahead",
+    "response_channel": "inbox",
+    "response_assurance": "signed_in",
+    "response_time_seconds": 42.5,
+    "decided_revision": 1,
+    "source": "human",
+    "response": "approve",
+    "comment": "Go ahead",
+}
+"""Fields of a request that a person has approved."""
+CLAIMED: Json = {"status": "claimed", "claimed_by": USER_ID, "claimed_by_user": _GRACE, "claimed_at": _MOMENT}
+CANCELLED: Json = {"status": "cancelled", "cancelled_at": _MOMENT}
 
 
-def sample(schema: Json, components: Json, name: str = "") -> Any:
+def sample(schema: Json, components: Json, fields: Json, name: str = "") -> Any:
     """A value that fits a schema of ours.
 
     Args:
         components: the schemas that `$ref` names.
+        fields: values by name.
         name: the field it is for.
     """
     if "$ref" in schema:
-        schema = components[str(schema["$ref"]).rsplit("/", 1)[-1]]
+        model = str(schema["$ref"]).rsplit("/", 1)[-1]
+        schema, fields = components[model], fields | _MODELS.get(model, {})
     branches = cast("list[Json]", schema.get("anyOf", ()))
     if branches:
         nullable = any(branch.get("type") == "null" for branch in branches)
-        return None if nullable and name not in FIELDS else sample(branches[0], components, name)
-    for word in ("const", "default"):
-        if word in schema:
-            return schema[word]
-    if name in FIELDS and _fits(FIELDS[name], schema):
-        return FIELDS[name]
+        return None if nullable and name not in fields else sample(branches[0], components, fields, name)
+    if "const" in schema:
+        return schema["const"]
+    if name in fields and _fits(fields[name], schema):
+        return fields[name]
+    if "default" in schema:
+        return schema["default"]
     if "enum" in schema:
         return schema["enum"][0]
     kind = schema.get("type")
     if kind == "object":
         inner = cast("dict[str, Json]", schema.get("properties", {}))
-        return {key: sample(value, components, key) for key, value in inner.items()}
+        return {key: sample(value, components, fields, key) for key, value in inner.items()}
     if kind == "array":
-        return [sample(schema["items"], components)]
+        return [sample(schema["items"], components, fields)]
     return _MOMENT if schema.get("format") == "date-time" else _PLAIN.get(str(kind))
 
 

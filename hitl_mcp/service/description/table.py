@@ -5,7 +5,8 @@ Refusals that follow from an operation's form (a body, parameters, a credential)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -14,6 +15,7 @@ from hitl_mcp.contract.local import ServiceStatus
 from hitl_mcp.contract.models import Created
 from hitl_mcp.contract.operating import Checks
 from hitl_mcp.service.description import shapes
+from hitl_mcp.service.description.examples import ANSWERED, CANCELLED, CLAIMED
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +27,14 @@ class Reply:
         data: the model of the envelope's `data`.
         beside: the model of fields beside the envelope's own.
         always_beside: whether those fields are in every reply.
+        fields: values of fields in the example, where they differ from the usual ones.
     """
 
     says: str
     data: type[BaseModel]
     beside: type[BaseModel] | None = None
     always_beside: bool = True
+    fields: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +56,8 @@ class Operation:
     media_type: str | None = None
 
 
-def _one(status: int, says: str, data: type[BaseModel]) -> dict[int, Reply]:
-    return {status: Reply(says, data)}
+def _one(status: int, says: str, data: type[BaseModel], fields: dict[str, Any] | None = None) -> dict[int, Reply]:
+    return {status: Reply(says, data, fields=fields or {})}
 
 
 _LOOP = {404: "Loop not found"}
@@ -75,15 +79,16 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("get", routes.REQUESTS): Operation(
         "list_requests", "List this key's requests", _one(200, "A page of requests", shapes.RequestPage), {}),
     ("get", routes.REQUEST): Operation(
-        "get_request", "Get a request", _one(200, "The request as it stands", shapes.FetchedRequest), _REQUEST),
+        "get_request", "Get a request",
+        _one(200, "The request as it stands", shapes.FetchedRequest, ANSWERED), _REQUEST),
     ("get", routes.REQUEST_WAIT): Operation(
         "wait_for_request", "Wait until a request is closed",
-        {200: Reply("The request is closed", shapes.OneRequest),
+        {200: Reply("The request is closed", shapes.OneRequest, fields=ANSWERED),
          408: Reply("Nobody has answered yet. This is no error: call again", shapes.PendingRequest)}, _REQUEST),
     ("patch", routes.REQUEST): Operation(
         "update_request", "Change an open request", _one(200, "The new revision", shapes.OneRequest), _REQUEST),
     ("delete", routes.REQUEST): Operation(
-        "cancel_request", "Withdraw an open request", _one(200, "Withdrawn", shapes.CancelledRequest),
+        "cancel_request", "Withdraw an open request", _one(200, "Withdrawn", shapes.CancelledRequest, CANCELLED),
         {**_REQUEST, 400: "Request cannot be cancelled in current state"}),
     ("post", routes.REQUEST_FEEDBACK): Operation(
         "add_feedback", "Rate an answer", _one(200, "Kept", shapes.GivenFeedback),
@@ -96,10 +101,10 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     # first generation
     ("get", routes.REQUEST_RESPONSE): Operation(
         "first_generation_response", "Read an answer, as the first generation does",
-        {200: Reply("The request", shapes.TheRequest, _FIRST)}, _REQUEST),
+        {200: Reply("The request", shapes.TheRequest, _FIRST, fields=ANSWERED)}, _REQUEST),
     ("get", routes.REQUEST_STATUS): Operation(
         "first_generation_status", "Read a status, as the first generation does",
-        {200: Reply("The request", shapes.TheRequest, _FIRST)}, _REQUEST),
+        {200: Reply("The request", shapes.TheRequest, _FIRST, fields=ANSWERED)}, _REQUEST),
     # loops
     ("get", routes.KEY_TEST): Operation(
         "test_key", "Check the key", _one(200, "The key works", shapes.KeyCheck), {}),
@@ -137,13 +142,13 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("get", routes.REVIEW): Operation(
         "one_review", "Get a request for review", _one(200, "The request", shapes.RequestForReview), _REQUEST),
     ("post", routes.REQUEST_CLAIM): Operation(
-        "claim", "Take a request for a while", _one(200, "Claimed", shapes.RequestForReview),
+        "claim", "Take a request for a while", _one(200, "Claimed", shapes.RequestForReview, CLAIMED),
         {**_REQUEST, 409: "Claimed by Grace right now"}),
     ("post", routes.REQUEST_RELEASE): Operation(
         "release", "Give a claimed request back", _one(200, "Released", shapes.RequestForReview),
         {**_REQUEST, 409: "It is not claimed by you"}),
     ("post", routes.REQUEST_RESPOND): Operation(
-        "respond", "Answer a request", _one(200, "Recorded", shapes.RequestForReview),
+        "respond", "Answer a request", _one(200, "Recorded", shapes.RequestForReview, ANSWERED),
         {**_REQUEST, 409: "Answered by Grace; it can no longer be answered"}),
     # local
     ("get", routes.HELLO): Operation("hello", "Who answers here", _one(200, "This service", shapes.Hello), {}),
@@ -186,3 +191,16 @@ TAGS: dict[str, str] = {
     "keys": "API keys, made at the machine's own terminal with `hitl-mcp keys`. **Not for API keys.**",
     "operating": "For load balancers, which need no credential, and for the operator at the machine's terminal.",
 }
+
+PARAMETERS: dict[str, str] = {
+    "Idempotency-Key": "A text of yours: the same question sent again with it is the same request, asked once",
+    "status": "Only requests in this state; `timed_out` is taken for `timeout`",
+    "priority": "Only requests of this urgency",
+    "created_before": "Only requests asked before this time, which has a zone: 2026-03-02T09:30:00Z",
+    "limit": "How many at most",
+    "offset": "How many to pass over",
+    "sort": "In which order",
+    "loop_id": "Only requests of this loop",
+    "timeout": "How many seconds to wait",
+}
+"""What a parameter means where its route does not say it."""

@@ -40,7 +40,7 @@ class Doors:
 
     async def sign_in_form(self, request: Request) -> Response:
         """Where a typed code goes. Looking at it uses up nothing."""
-        team = self._services.keys.public_url is not None
+        team = self._services.keys.is_team
         return page("sign_in.html", fault=None, next=_next(request.query_params.get("next", "")), team=team)
 
     async def sign_in(self, request: Request) -> Response:
@@ -51,7 +51,7 @@ class Doors:
         try:
             session = await self._sign_ins.sign_in(field(form, "code"), request.cookies.get(COOKIE, ""))
         except (NotAuthorised, TooManyRequests) as fault:
-            team = self._services.keys.public_url is not None
+            team = self._services.keys.is_team
             refused = page("sign_in.html", fault.status, fault=f"{fault.message}.", next=target, team=team)
             if isinstance(fault, TooManyRequests):
                 refused.headers["Retry-After"] = str(self._sign_ins.seconds_left())
@@ -81,7 +81,7 @@ class Doors:
 
 async def opened(services: Services, request_id: str) -> Response:
     """Ask the machine's browser to open the inbox, and say what happened."""
-    if services.keys.public_url is not None:
+    if services.keys.is_team:
         return message(
             "Sign in with a code",
             "Whoever runs this server makes one for you, good for one minute:",

@@ -74,7 +74,7 @@ def check_token(visit: Visit, form: FormData) -> None:
 
 def check_sign_in_origin(connection: HTTPConnection, keys: Keys) -> None:
     """On one machine a private file posts the code, so its origin may be `null` or missing. Raises: NotAllowed."""
-    from_a_file: tuple[list[str], ...] = ([], ["null"]) if keys.public_url is None else ()
+    from_a_file: tuple[list[str], ...] = ([], ["null"]) if not keys.is_team else ()
     if connection.headers.getlist("origin") not in (*from_a_file, [keys.inbox_origin]):
         raise NotAllowed("This sign-in came from another page and was refused")
 
