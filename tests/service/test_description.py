@@ -12,7 +12,7 @@ import httpx2
 import jsonschema_rs
 import pytest
 
-from hitl_mcp.contract import answers
+from hitl_mcp.contract import answers, routes
 from hitl_mcp.contract.answers import EXAMPLES, ResponseType
 from hitl_mcp.contract.models import NewRequest
 from hitl_mcp.sdk import http
@@ -105,6 +105,28 @@ async def test_every_example_fits_its_schema_and_every_content_has_one(here: Sta
         for example in examples:
             fault = next(iter(validator.iter_errors(example)), None)
             assert fault is None, f"{where}: {fault}"
+
+
+async def test_words_are_for_callers(here: Stage) -> None:
+    document = await document_of(here)
+
+    assert not re.findall(
+        r"[^\"]{0,40}\([DH]\d+[^\"]{0,20}|[^\"]{0,40}(?:contract|compatibility) section", json.dumps(document)
+    )
+    for _, operation in operations_of(document):
+        assert operation["summary"] and operation["description"]
+        for parameter in operation.get("parameters", ()):
+            assert parameter["description"], (operation["operationId"], parameter["name"])
+
+
+async def test_the_example_of_a_closed_request_is_closed(here: Stage) -> None:
+    document = await document_of(here)
+
+    waited = document["paths"][routes.REQUEST_WAIT]["get"]["responses"]["200"]["content"]["application/json"]["example"]
+
+    assert waited["data"]["request"]["decision"] == "approved"
+    assert waited["data"]["request"]["response_by_user"]["name"] == "Grace"
+    assert waited["data"]["status"] == "completed"
 
 
 async def test_a_reply_of_no_operation_is_left_open(here: Stage) -> None:
