@@ -153,7 +153,11 @@ class Wire:
             return
         self.connections += 1
         born = self._silences
-        upstream_reader, upstream_writer = await asyncio.open_unix_connection(str(server().socket))
+        try:
+            upstream_reader, upstream_writer = await asyncio.open_unix_connection(str(server().socket))
+        except OSError:  # it is being restarted
+            writer.close()
+            return
         sides = {writer, upstream_writer}
 
         async def up() -> None:

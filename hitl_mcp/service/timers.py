@@ -56,5 +56,14 @@ class Timers:
         if due or now >= self._reload_at or self._reload_at > now + RELOAD_MS:
             if due or self._reload_at == 0:
                 await self._lifecycle.expire_due()
-            self._nearest = await self._lifecycle.nearest_deadline()
+            await self._reload()
             self._reload_at = now + RELOAD_MS
+
+    async def _reload(self) -> None:
+        """Read the nearest deadline; one that is noted meanwhile may not be in what is read, and is kept."""
+        known, self._nearest = self._nearest, None
+        try:
+            known = await self._lifecycle.nearest_deadline()
+        finally:
+            if known is not None:
+                self._note(known)

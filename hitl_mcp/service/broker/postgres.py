@@ -68,7 +68,7 @@ class PostgresBroker:
     async def _listen(self) -> None:
         """Hear announcements until the connection is lost. Raises: what the driver raises, TimeoutError."""
         token = f"{_BEAT} {secrets.token_hex(4)}"
-        heard = anyio.Event()
+        heard, gone = anyio.Event(), anyio.Event()
 
         def on_notification(_connection: object, _pid: int, _channel: str, payload: object) -> None:
             text = str(payload)
@@ -79,6 +79,7 @@ class PostgresBroker:
 
         connection = await connect(self._url)
         try:
+            connection.add_termination_listener(lambda _: gone.set())
             await connection.add_listener(CHANNEL, on_notification)
             self.listening = True
             self._here.publish([])  # what was announced before this moment was not heard
@@ -87,6 +88,8 @@ class PostgresBroker:
                 with anyio.fail_after(self._seconds):
                     await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, token)
                     await heard.wait()
-                await anyio.sleep(self._seconds)
+                with anyio.move_on_after(self._seconds):
+                    await gone.wait()
+                    raise ConnectionError("the database has closed the connection")
         finally:
             connection.terminate()

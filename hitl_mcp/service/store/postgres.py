@@ -26,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from hitl_mcp.errors import NotConfigured, ServiceFault
 from hitl_mcp.service.store.base import Notice, Tx, Unit
 from hitl_mcp.service.store.connect import CHANNEL, connect, dsn
+from hitl_mcp.service.store.lines import Lines
 from hitl_mcp.service.store.migrate_postgres import prepare_postgres, unusable
 from hitl_mcp.service.store.postgres_faults import RETRY_AFTER_SECONDS, meaning, unknown_outcome
 
@@ -93,8 +94,9 @@ class PostgresStore:
         self._clock = clock
         self.origin = secrets.token_hex(4)
         self._listeners: list[Callable[[list[Notice]], None]] = []
-        self._writers = _engine(url, WRITERS, read_only=False)
-        self._readers = _engine(url, READERS, read_only=True)
+        self._lines = Lines()
+        self._writers = _engine(url, WRITERS, self._lines, read_only=False)
+        self._readers = _engine(url, READERS, self._lines, read_only=True)
         self._write_gate = asyncio.Semaphore(WRITERS)
         self._read_gate = asyncio.Semaphore(READERS)
         self._scan_gate = asyncio.Semaphore(SCANNERS)
@@ -215,8 +217,13 @@ class PostgresStore:
 
     async def _first(self, connection: AsyncConnection, statement: Any) -> _Begun:
         """The statement every unit begins with; it also finds out whether the connection still lives."""
-        async with asyncio.timeout(PROBE_SECONDS):
-            now, *ids = (await connection.execute(statement)).one()
+        asked = time.monotonic()
+        try:
+            async with asyncio.timeout(PROBE_SECONDS):
+                now, *ids = (await connection.execute(statement)).one()
+        except TimeoutError:
+            self._lines.silent_since(asked)
+            raise
         self._ahead = now - _wall()
         return _Begun(now if self._clock is None else self._clock(), now, *ids)
 
@@ -284,11 +291,11 @@ async def open_postgres(url: str, clock: Callable[[], int] | None = None) -> Pos
     return PostgresStore(url, clock)
 
 
-def _engine(url: str, size: int, *, read_only: bool) -> AsyncEngine:
+def _engine(url: str, size: int, lines: Lines, *, read_only: bool) -> AsyncEngine:
     async def creator(*_: Any, **__: Any) -> asyncpg.Connection:
         return await connect(url, read_only=read_only)
 
-    return create_async_engine(
+    engine = create_async_engine(
         "postgresql+asyncpg://",
         async_creator=creator,
         pool_size=size,
@@ -297,6 +304,8 @@ def _engine(url: str, size: int, *, read_only: bool) -> AsyncEngine:
         pool_timeout=SUBMIT_SECONDS,
         isolation_level="AUTOCOMMIT" if read_only else "READ COMMITTED",
     )
+    lines.watch(engine)
+    return engine
 
 
 @asynccontextmanager
