@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import httptools
@@ -16,6 +16,7 @@ class Reply:
 
     status: int
     body: bytes
+    headers: dict[str, str] = field(default_factory=dict[str, str])
 
     def data(self) -> dict[str, Any]:
         """The JSON body, unwrapped from the envelope where there is one. Raises: RuntimeError on a refusal."""
@@ -41,6 +42,7 @@ class Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self._parser: Any = httptools.HttpResponseParser(self)
         self._body = bytearray()
+        self._headers: dict[str, str] = {}
         self._waiting: asyncio.Future[Reply] | None = None
         self._transport: asyncio.Transport | None = None
 
@@ -77,13 +79,18 @@ class Connection(asyncio.Protocol):
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_exception(ConnectionError("the connection was closed"))
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """httptools'."""
+        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
     def on_body(self, body: bytes) -> None:
         """httptools'."""
         self._body += body
 
     def on_message_complete(self) -> None:
         """httptools'."""
-        reply = Reply(self._parser.get_status_code(), bytes(self._body))
+        reply = Reply(self._parser.get_status_code(), bytes(self._body), self._headers)
         self._body.clear()
+        self._headers = {}
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(reply)

@@ -36,7 +36,8 @@ def mcp_over_http(settings: Settings) -> Mount:
     @asynccontextmanager
     async def mount(keys: Keys) -> AsyncGenerator[MCPOverHTTP]:
         def resolver_for(key: str) -> Fixed:
-            return Fixed(Endpoint(f"http://127.0.0.1:{keys.internal_port}", key, keys.public_address))
+            address = f"http://127.0.0.1:{keys.internal_port}"
+            return Fixed(Endpoint(address, key, keys.public_address, name="server"))
 
         hosts, origins = _own_names(keys)
         app = create_mcp_app(

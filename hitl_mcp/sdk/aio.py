@@ -107,9 +107,13 @@ class AsyncHITLClient:
         """What happened to the key's requests after a position."""
         return await self._send(calls.list_changes(position))
 
-    def watching(self, request: ReviewRequest) -> AbstractContextManager[Watch]:
-        """Watch a request; see `Watch`."""
-        return self._watcher.watching(request)
+    def mark(self) -> int | None:
+        """For `watching`, to be taken before the request is asked for or read; see `Watcher.mark`."""
+        return self._watcher.mark()
+
+    def watching(self, request: ReviewRequest, since: int | None = None) -> AbstractContextManager[Watch]:
+        """Watch a request; see `Watcher.watching`."""
+        return self._watcher.watching(request, since)
 
     async def wait_for_decision(self, request: ReviewRequest, seconds: float) -> ReviewRequest:
         """The request once it is closed, or as it stands after `seconds`. Giving up waiting withdraws nothing."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,7 @@ class Endpoint:
         port: with `proof_secret`, what each answer's proof is checked against (H14).
         proof_secret: the data folder's secret; None where TLS does this work.
         note: something the agent's user should know about this backend.
+        name: what kind of backend this is, for results: `local` on the user's own machine, `server` for a team's.
     """
 
     base_url: str
@@ -25,6 +26,7 @@ class Endpoint:
     port: int = 0
     proof_secret: bytes | None = None
     note: str | None = None
+    name: Literal["local", "server"] = "local"
 
     def __repr__(self) -> str:
         return f"Endpoint({self.base_url!r})"

@@ -23,6 +23,8 @@ SLOW_LOOK_SECONDS = 20.0
 LINGER_SECONDS = 20.0
 """How long the stream stays open after the last waiter, because agents ask in bursts."""
 MAX_BACKOFF_SECONDS = 5.0
+_LEAVES_OPEN = ("created", "delivered", "feedback")
+"""Changes after which whoever has just been told of a request knows nothing less of it."""
 
 
 class Source(Protocol):
@@ -88,12 +90,25 @@ class Watcher:
         self._watches: dict[str, set[Watch]] = {}
         self._wanted = anyio.Event()
         self._position: int | None = None
+        self._heard = 0
+
+    def mark(self) -> int | None:
+        """What was heard so far, to be remembered before a request is asked for or read; None when nothing is known.
+
+        With a position, everything that happens from now on comes through the stream, also after it was cut.
+        """
+        return None if self._position is None else self._heard
 
     @contextmanager
-    def watching(self, request: ReviewRequest) -> Generator[Watch]:
-        """Register for a request. The first `changed` looks at once: something may have happened before."""
+    def watching(self, request: ReviewRequest, since: int | None = None) -> Generator[Watch]:
+        """Register for a request.
+
+        The first `changed` looks at once, because something may have happened before; it need not where `since`, the
+        `mark` from before the request was read, says that nothing was heard in between (H21).
+        """
         watch = Watch(self._source, request)
-        watch.news.set()
+        if since is None or since != self.mark():
+            watch.news.set()
         group = self._watches.setdefault(request.id, set())
         group.add(watch)
         self._wanted.set()
@@ -158,6 +173,8 @@ class Watcher:
 
     def _tell(self, change: Change) -> None:
         self._position = max(self._position or 0, change.position)
+        if change.type not in _LEAVES_OPEN:
+            self._heard += 1
         for watch in self._watches.get(change.request_id, ()):
             watch.tell(change)
 

@@ -17,7 +17,7 @@ from mcp.types import CallToolResult
 
 from hitl_mcp.contract.models import Created, Loop, NewRequest, ReviewRequest
 from hitl_mcp.contract.text import digest
-from hitl_mcp.errors import HITLError
+from hitl_mcp.errors import HITLError, NotFound
 from hitl_mcp.sdk.aio import AsyncHITLClient
 from hitl_mcp.sdk.watch import Watch
 from hitl_mcp.tools.deliveries import Deliveries
@@ -25,6 +25,10 @@ from hitl_mcp.tools.results import review_result
 
 BEAT_SECONDS = 8.0
 """Progress goes out this often: inside the 5 to 10 s that keeps patient hosts awake."""
+BEAT_GRID_SECONDS = 0.5
+"""Beats of many calls go out together, at most this much earlier: waking up for each costs more than what it sends."""
+LOOPS_SECONDS = 3.0
+"""How long the list of loops is remembered for choosing one; what it does not hold is looked for again at once."""
 SETTLE_SECONDS = 1.0
 """How long closing waits for deliveries to be recorded. In doubt the agent asks twice (H2)."""
 
@@ -68,6 +72,7 @@ class Desk:
         self._process = secrets.token_hex(16) if merges else None
         self._deliveries = Deliveries(self._record, tasks)
         self._running = anyio.CancelScope()
+        self._loops: tuple[float, list[Loop]] = 0.0, []
         self._held: set[Watch] = set()
         self._draining = False
         self.users = 0
@@ -118,7 +123,15 @@ class Desk:
 
     async def loop_for(self, wanted: str | None) -> Loop:
         """The loop meant: by id or name, by setting, or the only one (D22). Raises: ToolError that lists them."""
+        until, remembered = self._loops
+        if time.monotonic() < until:
+            with contextlib.suppress(ToolError):
+                return self._chosen(remembered, wanted)
         loops = await self.client.list_loops()
+        self._loops = time.monotonic() + LOOPS_SECONDS, loops
+        return self._chosen(loops, wanted)
+
+    def _chosen(self, loops: list[Loop], wanted: str | None) -> Loop:
         name = wanted or self._loop
         if name is None and len(loops) == 1:
             return loops[0]
@@ -138,11 +151,12 @@ class Desk:
         self, ctx: Context[Any, Any], tool: str, loop: str | None, new: NewRequest, seconds: float
     ) -> CallToolResult:
         """Create the request, hold the call, and return where it stands."""
+        since = self.client.mark()
         created = await self._create(ctx, tool, loop, new)
         request = created.request
         asked = Asked(created.joined and self._process is not None, created.repeat, created.open_ahead)
         del new, created  # a call may wait for an hour with a thousand others
-        request = await self.hold(ctx, request, seconds)
+        request = await self.hold(ctx, request, seconds, since)
         return await self.result(ctx, request, asked)
 
     async def _create(self, ctx: Context[Any, Any], tool: str, loop: str | None, new: NewRequest) -> Created:
@@ -153,7 +167,11 @@ class Desk:
             await self._deliveries.settle()
             # H3: over stdio the same question of one process is one request, while that process lives
             once = digest([self._process, tool, chosen.id, new.model_dump(mode="json")])
-        return await self.client.create_request(chosen.id, new, once_key=once, client_name=client_name(ctx))
+        try:
+            return await self.client.create_request(chosen.id, new, once_key=once, client_name=client_name(ctx))
+        except NotFound:
+            self._loops = 0.0, []  # the loop is gone, and is not to be chosen again
+            raise
 
     async def result(
         self, ctx: Context[Any, Any], request: ReviewRequest, asked: Asked | None = None
@@ -164,33 +182,36 @@ class Desk:
         joined, repeat, ahead = asked or Asked(joined=False, repeat=False, open_ahead=0)
         if request.status.is_open and ahead:
             notes.append(f"{ahead} other question{'s wait' if ahead > 1 else ' waits'} as well.")
-        result = review_result(request, backend.inbox, joined=joined, repeat=repeat, notes=notes)
+        result = review_result(request, backend, joined=joined, repeat=repeat, notes=notes)
         if not request.status.is_open:
             reception: Reception = ctx.request_context.lifespan_context
             reception.follow(ctx, self._deliveries, request.id)
         return result
 
-    async def hold(self, ctx: Context[Any, Any], request: ReviewRequest, seconds: float) -> ReviewRequest:
-        """Wait up to `seconds` for the request to close, with progress. Whatever ends the wait withdraws nothing."""
+    async def hold(
+        self, ctx: Context[Any, Any], request: ReviewRequest, seconds: float, since: int | None = None
+    ) -> ReviewRequest:
+        """Wait up to `seconds` for the request to close, with progress. Whatever ends the wait withdraws nothing.
+
+        Args:
+            since: the client's `mark` from before the request was read.
+        """
         if not request.status.is_open or seconds <= 0 or self._draining:
             return request
         start = time.monotonic()
-        told, told_at = "", start
+        end = start + seconds
         meta = ctx.request_context.meta
-        beat = BEAT_SECONDS if meta and meta.get("progress_token") is not None else seconds  # nobody listens otherwise
-        with self.client.watching(request) as watch:
+        listens = meta is not None and meta.get("progress_token") is not None
+        told, beat = "", end  # nobody listens otherwise
+        with self.client.watching(request, since) as watch:
             self._held.add(watch)
             try:
-                while watch.request.status.is_open and (left := seconds - (time.monotonic() - start)) > 0:
-                    await self._changed(watch, min(beat, left))
-                    if self._draining:
-                        break
-                    now = time.monotonic()
-                    state = _state(watch.request)
-                    if watch.request.status.is_open and (state != told or now - told_at >= BEAT_SECONDS / 2):
-                        told, told_at = state, now
-                        words = f"{state}; this call waits {max(seconds - (now - start), 0):.0f} s more"
+                while watch.request.status.is_open and not self._draining and (now := time.monotonic()) < end:
+                    if listens and ((state := _state(watch.request)) != told or now >= beat):
+                        told, beat = state, _grid(now + BEAT_SECONDS)
+                        words = f"{state}; this call waits {end - now:.0f} s more"
                         await ctx.report_progress(round(now - start, 3), seconds, words)
+                    await self._changed(watch, min(beat, end) - now)
             except HITLError as error:
                 raise ToolError(
                     f"Waiting ended by a fault: {error} Request {request.id} is kept and is NOT approved. Call "
@@ -226,6 +247,10 @@ def client_name(ctx: Context[Any, Any]) -> str | None:
         return None
     info = params.client_info
     return " ".join(f"{info.title or info.name} {info.version}".split())
+
+
+def _grid(moment: float) -> float:
+    return moment - moment % BEAT_GRID_SECONDS
 
 
 def _state(request: ReviewRequest) -> str:

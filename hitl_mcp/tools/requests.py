@@ -75,8 +75,9 @@ def register(server: HITLServer) -> None:
         wait_seconds: Annotated[float, Field(ge=0, le=3600, description=wording.WAIT)] = 0,
     ) -> Annotated[CallToolResult, ReviewResult]:
         with ctx.request_context.lifespan_context.desk() as desk:
+            since = desk.client.mark()
             request = await _known(desk, request_id)
-            return await desk.result(ctx, await desk.hold(ctx, request, wait_seconds))
+            return await desk.result(ctx, await desk.hold(ctx, request, wait_seconds, since))
 
     @server.tool(title="List loops", description=wording.LOOPS, annotations=ToolAnnotations(read_only_hint=True))
     async def list_loops(ctx: Ctx) -> Annotated[CallToolResult, LoopList]:

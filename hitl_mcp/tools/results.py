@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from hitl_mcp.contract.models import ReviewRequest
 from hitl_mcp.contract.outcome import Outcome, outcome_of
 from hitl_mcp.contract.states import Kind, Status
+from hitl_mcp.sdk.endpoint import Endpoint
 
 MAX_SHOWN = 4_000
 
@@ -36,12 +37,17 @@ class ReviewResult(BaseModel):
     open_until: datetime
     joined: bool = Field(default=False, description="The same question was already asked; this is one request, not two")
     repeat: bool = Field(default=False, description="This decision was handed over before; it allows no second action")
-    backend: str = "local"
+    backend: str = Field(default="local", description="`local`: the user's own machine; `server`: their team's server")
     inbox: str = Field(description="Where a person answers")
 
 
 def review_result(
-    request: ReviewRequest, inbox: str, *, joined: bool = False, repeat: bool = False, notes: list[str] | None = None
+    request: ReviewRequest,
+    backend: Endpoint,
+    *,
+    joined: bool = False,
+    repeat: bool = False,
+    notes: list[str] | None = None,
 ) -> CallToolResult:
     """The tool's result for a request.
 
@@ -61,9 +67,10 @@ def review_result(
     elif joined:
         sentences.append("The same question was already asked, so this is that request: one decision, not two.")
     if outcome is Outcome.PENDING:
+        otherwise = " (or the command hitl-mcp inbox)" if backend.name == "local" else ""
         sentences.append(
-            f"A person answers in the inbox at {inbox} (or the command hitl-mcp inbox). Next: call check_request with "
-            f"request_id {request.id} and wait_seconds 45. Do not act before it is decided."
+            f"A person answers in the inbox at {backend.inbox}{otherwise}. Next: call check_request with request_id "
+            f"{request.id} and wait_seconds 45. Do not act before it is decided."
         )
     result = ReviewResult(
         outcome=outcome,
@@ -82,7 +89,8 @@ def review_result(
         open_until=request.timeout_at,
         joined=joined,
         repeat=repeat,
-        inbox=f"{inbox}/requests/{request.id}",
+        backend=backend.name,
+        inbox=f"{backend.inbox}/requests/{request.id}",
     )
     return plain(result.message, result)
 

@@ -1,28 +1,24 @@
-"""Whether an API key is good, and whose it is. The backend decides; its yes is remembered for a few seconds."""
+"""Whether an API key is good, and whose it is. The backend decides."""
 
 from __future__ import annotations
 
 import hashlib
-import time
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, cast
+from weakref import WeakValueDictionary
 
 import anyio
 from mcp.server.auth.provider import AccessToken
 from pydantic import Field
 
 from hitl_mcp.contract.routes import KEY_TEST
-from hitl_mcp.errors import ContractBroken, NotAllowed, NotAuthorised, Unreachable
+from hitl_mcp.errors import ContractBroken, HITLError, NotAllowed, NotAuthorised, Unreachable
 from hitl_mcp.sdk import Resolver, http
 from hitl_mcp.sdk.failures import envelope_data
 
 ResolverFor = Callable[[str], Resolver]
 """The backend as one API key reaches it."""
 
-REMEMBERED_SECONDS = 5.0
-"""How long a key that was taken back may still open new calls."""
-MAX_REMEMBERED = 10_000
 MAX_KEY_LENGTH = 512
 CHECK_SECONDS = 10.0
 
@@ -33,8 +29,22 @@ class Credential(AccessToken):
     token: str = Field(repr=False)
 
 
+class _Asking:
+    """One question to the backend, and whoever waits for its answer."""
+
+    def __init__(self) -> None:
+        self.over = anyio.Event()
+        self.answered = False
+        self.credential: Credential | None = None
+        self.error: HITLError | None = None
+
+
 class KeyVerifier:
-    """The SDK's `TokenVerifier` over API keys.
+    """The SDK's `TokenVerifier` over API keys. Nothing is remembered here.
+
+    Every HTTP request asks the backend, whose own memory of a good key lasts two seconds, so a revoked key opens no
+    call, session or stream after that. Requests that come while the same key is being asked about share the answer.
+    What began before goes on: a call that waits gets its person's answer.
 
     Args:
         resolver_for: finds the backend as a key's owner.
@@ -42,9 +52,8 @@ class KeyVerifier:
 
     def __init__(self, resolver_for: ResolverFor) -> None:
         self._resolver_for = resolver_for
-        self._known: OrderedDict[bytes, tuple[float, Credential]] = OrderedDict()
-        # a thousand calls of one key ask once; striped, so that the locks need no housekeeping
-        self._locks = [anyio.Lock() for _ in range(64)]
+        self._asking: dict[bytes, _Asking] = {}
+        self._in_use: WeakValueDictionary[bytes, Credential] = WeakValueDictionary()
         self._http = http.new_client(read_seconds=CHECK_SECONDS)
 
     async def verify_token(self, token: str) -> AccessToken | None:
@@ -55,26 +64,35 @@ class KeyVerifier:
         if not token.isascii() or not token.isprintable() or not 0 < len(token) <= MAX_KEY_LENGTH:
             return None
         name = key_name(token)
-        if known := self._remembered(name):
-            return known
-        async with self._locks[name[0] % len(self._locks)]:
-            if known := self._remembered(name):
-                return known
-            credential = await self._ask(token)
-            if credential is not None:
-                self._known[name] = time.monotonic() + REMEMBERED_SECONDS, credential
-                self._known.move_to_end(name)
-                if len(self._known) > MAX_REMEMBERED:
-                    self._known.popitem(last=False)
-            return credential
+        while (asking := self._asking.get(name)) is not None:
+            await asking.over.wait()
+            if asking.error is not None:
+                raise asking.error
+            if asking.answered:  # else whoever asked was cut off
+                return asking.credential
+        asking = self._asking[name] = _Asking()
+        try:
+            asking.credential = self._shared(name, await self._ask(token))
+            asking.answered = True
+            return asking.credential
+        except HITLError as error:
+            asking.error = error
+            raise
+        finally:
+            del self._asking[name]
+            asking.over.set()
+
+    def _shared(self, name: bytes, credential: Credential | None) -> Credential | None:
+        """A thousand calls that wait hold one credential, not a thousand equal ones."""
+        if credential is None:
+            return None
+        if self._in_use.get(name) != credential:
+            self._in_use[name] = credential
+        return self._in_use.get(name, credential)
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._http.aclose()
-
-    def _remembered(self, name: bytes) -> Credential | None:
-        until, credential = self._known.get(name, (0.0, None))
-        return credential if time.monotonic() < until else None
 
     async def _ask(self, key: str) -> Credential | None:
         resolver = self._resolver_for(key)
