@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 import anyio
-import anyio.abc
 import httpx2
 from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client

@@ -149,6 +149,7 @@ async def replace(on: Scene, node: Node) -> None:
             assert answer.status == 200
             await anyio.sleep(0.01)
 
+    code, answer = -1, b""
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(hold_a_call)
         await eventually(lambda: is_open(on, second))

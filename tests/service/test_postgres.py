@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -216,6 +217,31 @@ async def test_a_line_that_went_dead_without_a_word_costs_seconds_and_nothing_el
         with anyio.fail_after(LONG):
             await store.write(count("counter"))
             assert await value_of(store, "counter") == "1"
+
+
+async def test_that_all_lines_went_dead_is_found_out_once(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "hitl_mcp.service.store.postgres")
+    async with postgres.through_a_wire(url) as (wire, far), opened(far) as store:
+
+        async def all_at_once() -> None:
+            async with anyio.create_task_group() as tasks:
+                for work in (store.write, store.read):
+                    for _ in range(WRITERS):
+                        tasks.start_soon(work, nap)
+
+        await all_at_once()
+        wire.go_silent()
+        with anyio.fail_after(LONG):
+            await store.write(nap)
+            assert "runs again" in caplog.text
+            caplog.clear()
+            await all_at_once()
+        assert "runs again" not in caplog.text
+
+
+def nap(tx: Tx) -> None:
+    """A unit that keeps its connection for a moment, so that others need theirs."""
+    tx.connection.exec_driver_sql("SELECT pg_sleep(0.05)")
 
 
 @pytest.mark.parametrize("how", ["fast", "immediate"])

@@ -185,6 +185,18 @@ async def test_a_line_that_went_dead_without_a_word_is_found_out(store: Postgres
         await woken(broker)
 
 
+async def test_a_line_that_was_closed_is_found_out_before_the_next_heartbeat(store: PostgresStore, url: str) -> None:
+    async with listening(url, heartbeat_seconds=FOREVER) as broker:
+        await postgres.server().run(
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{postgres.name_of(url)}'"
+        )
+        await woken(broker)
+        await hears(broker)
+        await broker.wait(0)
+        await told(store, "heard")
+        await woken(broker)
+
+
 async def test_a_database_that_was_away_is_heard_again(store: PostgresStore, url: str) -> None:
     async with postgres.through_a_wire(url) as (wire, far), listening(far) as broker:
         wire.refusing = True
