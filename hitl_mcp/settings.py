@@ -146,7 +146,7 @@ def service_environment(settings: Settings) -> dict[str, str]:
     }
     for name in ("port", "open_browser", "notify", "inbox_host", "idle_seconds", "log_level", "public_url",
                  "allowed_hosts", "cors_origins", "rate_limit", "loop_aliases", "outgoing_allow"):  # fmt: skip
-        if (value := getattr(settings, name)) is not None:
+        if (value := getattr(settings, name)) not in (None, ""):
             kept[f"HITL_{name.upper()}"] = str(value)
     kept["HITL_DATA_DIR"] = str(settings.data_dir)
     return kept

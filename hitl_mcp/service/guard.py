@@ -66,7 +66,7 @@ class Guard:
         self._inbox_host = f"{keys.inbox_host}:{keys.port}"
         self._public_host = urlsplit(keys.public_url).netloc.lower() if keys.public_url else None
         ports = {keys.port, keys.internal_port}
-        self._loopback = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]") for port in ports}
+        self._loopback = {f"{name}:{port}" for name in ("127.0.0.1", "localhost") for port in ports}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -130,6 +130,8 @@ def _proving(send: Send, value: str) -> Send:
 
 async def _refuse(send: Send, status: int, words: str) -> None:
     body: dict[str, Any] = {"error": True, "msg": words}
-    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+    content = json.dumps(body).encode()
+    length = str(len(content)).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", length), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": json.dumps(body).encode()})
+    await send({"type": "http.response.body", "body": content})

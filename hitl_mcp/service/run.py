@@ -39,6 +39,7 @@ from hitl_mcp.service.notify.announcer import announce_questions
 from hitl_mcp.service.notify.browser import BrowserOpener
 from hitl_mcp.service.notify.desktop import Desktop
 from hitl_mcp.service.outgoing.guard import Outgoing
+from hitl_mcp.service.protocol import BoundedProtocol
 from hitl_mcp.service.storage import open_storage
 from hitl_mcp.service.timers import Timers
 from hitl_mcp.settings import Settings, can_show_a_browser, has_session_bus, listed
@@ -223,7 +224,7 @@ async def _stay_alive(path: Path) -> None:
 def _server(app: ASGIApp) -> _Server:
     config = uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1, server_header=False,
-        timeout_keep_alive=75, proxy_headers=False,
+        timeout_keep_alive=75, proxy_headers=False, http=BoundedProtocol,
     )  # fmt: skip
     return _Server(config)
 

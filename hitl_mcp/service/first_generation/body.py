@@ -40,7 +40,7 @@ class FirstRequest(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     content: Annotated[Json, AfterValidator(_showable)]
-    content_type: Annotated[str, Field(max_length=100)] = "text"
+    content_type: Annotated[str, Field(max_length=100), STORABLE] = "text"
     priority: Literal["low", "normal", "medium", "high", "urgent", "critical"] = "normal"
     ai_analysis: Json = None
     metadata: Json = None
