@@ -93,6 +93,7 @@ class Services:
     stopping: anyio.Event
     open_inbox: Callable[[str | None], Awaitable[bool]]
     outgoing: Outgoing
+    fetching: anyio.Semaphore
     warnings: list[str] = field(default_factory=list[str])
     rate_limit: int | None = None
     loop_aliases: dict[str, str] = field(default_factory=dict[str, str])

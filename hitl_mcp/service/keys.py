@@ -20,6 +20,7 @@ from hitl_mcp.service.store.base import Tx
 from hitl_mcp.service.store.tables import api_keys, loops, users
 
 PREFIX = "hitl_live_"
+CALLBACK_PREFIX = "hitl_whsec_"
 HINT_LENGTH = 16
 
 ALL_SCOPES = frozenset(Scope)
@@ -46,25 +47,39 @@ def hashed(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def create(tx: Tx, new: NewKey) -> tuple[str, dict[str, Any]]:
-    """Make a key; returns the secret, which nobody sees again, and the key as it is listed. Raises: NotFound."""
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What is shown once.
+
+    Attributes:
+        key: the API key itself; only its hash is kept.
+        callback: signs what is sent to this key's callbacks, one for each key (H12).
+    """
+
+    key: str
+    callback: str
+
+
+def create(tx: Tx, new: NewKey) -> tuple[Secrets, dict[str, Any]]:
+    """Make a key; returns its secrets, which nobody sees again, and the key as it is listed. Raises: NotFound."""
     for loop_id in new.loop_ids or ():
         if tx.connection.execute(select(loops.c.id).where(loops.c.id == loop_id)).first() is None:
             raise NotFound("Loop not found", loop_id)
-    secret = PREFIX + secrets.token_urlsafe(32)
+    made = Secrets(PREFIX + secrets.token_urlsafe(32), CALLBACK_PREFIX + secrets.token_urlsafe(32))
     entry = {
         "id": new_id(),
         "user_id": new.user_id,
         "name": new.name,
         "created_at": tx.now,
-        "key_hash": hashed(secret),
-        "hint": secret[:HINT_LENGTH],
+        "key_hash": hashed(made.key),
+        "hint": made.key[:HINT_LENGTH],
+        "callback_secret": made.callback,
         "scopes": json.dumps(sorted(new.scopes)),
         "loop_ids": None if new.loop_ids is None else json.dumps(sorted(set(new.loop_ids))),
     }
     tx.connection.execute(insert(api_keys), entry)
     shown = tx.connection.execute(_listed.where(api_keys.c.id == entry["id"])).one()
-    return secret, _shown(shown)
+    return made, _shown(shown)
 
 
 _listed = select(api_keys, users.c.name.label("person"), users.c.email).join(users, users.c.id == api_keys.c.user_id)

@@ -49,6 +49,8 @@ log = logging.getLogger(__name__)
 DOWN_SECONDS = 5.0
 """Sessions on one machine end when the service was down for longer (H14)."""
 ALIVE_SECONDS = 1.0
+FETCHES = 4
+"""Creates that fetch images at the same time; each may hold 20 MiB."""
 SERVE = "serve"
 """Who hosts a team's server: `hitl-mcp serve`. It does not end by itself and has no desktop."""
 CONSOLE = "console"
@@ -133,7 +135,7 @@ async def running(
         services = Services(
             store=store, lifecycle=lifecycle, feed=feed, clock=storage.clock, account=account, keys=keys,
             presence=Presence(), started_at=storage.clock(), hosted_by=hosted_by, stopping=stopping,
-            open_inbox=opener.open, outgoing=Outgoing(listed(settings.outgoing_allow)),
+            open_inbox=opener.open, outgoing=Outgoing(listed(settings.outgoing_allow)), fetching=anyio.Semaphore(FETCHES),
             warnings=list(storage.warnings), rate_limit=settings.rate_limit, loop_aliases=settings.aliases,
             cors_origins=listed(settings.cors_origins), database=storage.database, back_up=storage.back_up,
         )  # fmt: skip

@@ -36,12 +36,13 @@ class NewKey(BaseModel):
 async def create_key(new: NewKey, console: ConsoleCaller, services: ServicesHere) -> Response:
     """A new key. Its secret is in this reply and nowhere else."""
 
-    def make(tx: Tx) -> tuple[str, dict[str, object]]:
+    def make(tx: Tx) -> tuple[keys.Secrets, dict[str, object]]:
         user_id = services.account.user_id if new.email is None else members.person_with(tx, new.email, None)
         return keys.create(tx, keys.NewKey(new.name, user_id, new.scopes, new.loop_ids))
 
-    secret, made = await services.store.write(make)
-    return reply("Key created", {"key": secret, **made, "base_url": services.keys.public_address}, status=201)
+    secrets, made = await services.store.write(make)
+    data = {"key": secrets.key, "callback_secret": secrets.callback, **made, "base_url": services.keys.public_address}
+    return reply("Key created", data, status=201)
 
 
 @router.get(routes.KEYS)

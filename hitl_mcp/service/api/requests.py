@@ -31,7 +31,7 @@ from hitl_mcp.service.first_generation.body import FirstRequest, TaggedCurrent, 
 from hitl_mcp.service.first_generation.body import asked as first_generation
 from hitl_mcp.service.lifecycle.asking import Asked
 from hitl_mcp.service.limits import give_back
-from hitl_mcp.service.outgoing.images import fetch_images
+from hitl_mcp.service.outgoing.images import Image, fetch_images
 from hitl_mcp.service.store.base import Tx
 
 router = APIRouter(tags=["requests"])
@@ -88,7 +88,7 @@ async def create_request(
         if not is_id(loop_id):
             raise BadRequest("Invalid loop ID format", "24 characters 0-9 and a-f; GET /v1/api/loops lists them")
         where = loop_id.lower()
-        asked = Asked(body, await fetch_images(services.outgoing, body.images)) if body.images else Asked(body)
+        asked = Asked(body, await _fetched(services, body.images)) if body.images else Asked(body)
     created = await services.lifecycle.create(agent, where, asked, once_key)
     beside = top_level(created.request) if asked.dialect else None
     data = created.model_dump(mode="json") | {"request": shown(created.request)} if asked.new.shown() else created
@@ -102,6 +102,12 @@ def _of_first(body: FirstRequest) -> Asked:
         return first_generation(body)
     except ValidationError as error:  # what was filled in does not fit what was given
         raise RequestValidationError([fault | {"loc": ("body", *fault["loc"])} for fault in error.errors()]) from None
+
+
+async def _fetched(services: Services, urls: list[str]) -> list[Image]:
+    """The images, as they are now (H5); few creates at a time, because they are large."""
+    async with services.fetching:
+        return await fetch_images(services.outgoing, urls)
 
 
 @router.get(routes.LOOP_REQUESTS)

@@ -117,6 +117,7 @@ FIELDS: Json = {
     "feedback": {"rating": 5, "comment": "Quick and clear"},
     "hint": "hitl_live_Vb3xQ...",
     "key": "hitl_live_Vb3xQ-an-example-and-no-key",
+    "callback_secret": "hitl_whsec_an-example-and-no-secret",
     "token": "an-example-and-no-token",
     "code": "K7QX-M2PA",
     "actor": "agent",

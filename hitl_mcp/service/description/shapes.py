@@ -302,6 +302,7 @@ class NewKeyMade(Key):
     """A new key with its secret, which is shown this once."""
 
     key: str
+    callback_secret: str
     base_url: str
 
 

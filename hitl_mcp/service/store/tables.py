@@ -61,9 +61,13 @@ api_keys = Table(
     Column("scopes", Text),
     Column("loop_ids", Text),
     Column("revoked_at", BigInteger),
+    Column("callback_secret", String(80)),
     Index("uq_api_keys_key_hash", "key_hash", unique=True),
 )
-"""Keys of agents and integrations. The data folder's own key has no hash: it is derived anew for each run."""
+"""Keys of agents and integrations. The data folder's own key has no hash: it is derived anew for each run.
+
+`callback_secret` signs what is sent to the callbacks of this key's requests (H12); signing needs it as it is.
+"""
 
 loops = Table(
     "loops",

@@ -12,7 +12,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    for column in ("key_hash", "hint", "scopes", "loop_ids", "revoked_at"):
+    for column in ("key_hash", "hint", "scopes", "loop_ids", "revoked_at", "callback_secret"):
         op.add_column("api_keys", sa.Column(column, _TYPES[column], nullable=True))
     op.create_index("uq_api_keys_key_hash", "api_keys", ["key_hash"], unique=True)
     op.create_index("uq_users_email", "users", ["email"], unique=True)
@@ -74,6 +74,7 @@ _TYPES: dict[str, sa.types.TypeEngine[Any]] = {
     "scopes": sa.Text(),
     "loop_ids": sa.Text(),
     "revoked_at": sa.BigInteger(),
+    "callback_secret": sa.String(length=80),
     "invited_at": sa.BigInteger(),
     "invited_by": sa.String(length=80),
     "invite_code": sa.String(length=20),
