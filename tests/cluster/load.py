@@ -28,6 +28,8 @@ Way = Literal["sdk", "rest", "mcp"]
 VALUES = ("approve", "reject", "needs_changes")
 LATER = "later"
 PAUSE = 0.05
+AWAY = 503
+"""What a process says while its database is away. Anything else in the five hundreds is a fault of ours."""
 
 
 @dataclass
@@ -114,7 +116,10 @@ class Load:
         while True:
             try:
                 return await call()
-            except (Unreachable, ServiceFault):
+            except Unreachable:
+                question.interruptions += 1
+            except ServiceFault as fault:
+                assert fault.status == AWAY, fault
                 question.interruptions += 1
             await anyio.sleep(PAUSE)
 
@@ -187,7 +192,7 @@ class Load:
                 self._note(answer)
 
     def _note(self, answer: Answer) -> None:
-        if answer.status not in (409, 503):  # somebody was first; the database is away
+        if answer.status not in (409, AWAY):  # somebody was first
             self.refused.append(answer)
 
     async def send(self, url: str, method: str, path: str, body: Any = None, *, key: str) -> Answer:

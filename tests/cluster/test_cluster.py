@@ -123,6 +123,8 @@ async def test_whatever_fails_each_question_is_kept_decided_and_told_once(folder
             await eventually(lambda follower=follower: has_all(follower, kept))
         assert [bool(on.followers[place].broken) for place in (0, 2)] == [True, True], "whose process has ended"
     judge(on.load, kept)
+    for log in (folder / "nodes").glob("*.log"):
+        assert '"level": "ERROR"' not in log.read_text(), log.read_text()
 
 
 async def replace(on: Scene, node: Node) -> None:
