@@ -7,7 +7,16 @@ import platform
 import sqlite3
 from importlib.metadata import version
 
-from benchmarks import cold_start, creates, decision_latency, http_waiting, parts, waiting
+from benchmarks import (
+    cold_start,
+    creates,
+    decision_latency,
+    http_waiting,
+    parts,
+    processes,
+    processes_creates,
+    waiting,
+)
 
 
 def main() -> None:
@@ -18,7 +27,7 @@ def main() -> None:
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
         f"SQLite {sqlite3.sqlite_version}, {packages}"
     )
-    for benchmark in (cold_start, decision_latency, creates, waiting, http_waiting):
+    for benchmark in (cold_start, decision_latency, creates, waiting, http_waiting, processes, processes_creates):
         benchmark.run(quick=quick)
 
 

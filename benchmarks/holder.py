@@ -122,7 +122,7 @@ class Holder:
 
     async def _one(self) -> None:
         self._made += 1
-        name = f"deploy-{self._made:05d}-of-{id(self):x}"
+        name = f"deploy-{self._made:05d}"
         async with self._turns:
             session = await self._new_session() if self._job.own_session else self._session
             held = Held(self.seen, name, self._call(name, session))

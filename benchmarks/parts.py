@@ -39,13 +39,14 @@ def temporary_folder() -> Generator[Path]:
 
 @contextmanager
 def process(
-    command: Sequence[str | Path], *, cwd: Path, env: dict[str, str] | None = None
+    command: Sequence[str | Path], *, cwd: Path, env: dict[str, str] | None = None, stderr: int | None = None
 ) -> Generator[subprocess.Popen[bytes]]:
     """A child with pipes on stdin and stdout. It ends when its stdin closes, or is made to."""
     with subprocess.Popen(
         [sys.executable, *map(str, command)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=stderr,
         cwd=cwd,
         env=environment() if env is None else env,
         bufsize=0,

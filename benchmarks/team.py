@@ -100,6 +100,7 @@ async def served(
     async with AsyncExitStack() as stack:
         here = stack.enter_context(parts.temporary_folder())
         data = here / "data"
+        said = stack.enter_context((here / "said.txt").open("wb"))
         more = {"HITL_LOG_LEVEL": "WARNING", "PYTHONPATH": str(root)}
         if database_url is not None:
             more["HITL_DATABASE_URL"] = database_url
@@ -107,10 +108,15 @@ async def served(
         for _ in range(processes):
             port = free_port()
             env = parts.our_environment(data) | more | {"HITL_PORT": str(port)}
-            child = stack.enter_context(parts.process(["-m", "hitl_mcp", "serve"], cwd=here, env=env))
+            child = stack.enter_context(
+                parts.process(["-m", "hitl_mcp", "serve"], cwd=here, env=env, stderr=said.fileno())
+            )
             stack.callback(child.terminate)
             started.append(Served(child.pid, port))
-            await _answers(port)
+            try:
+                await _answers(port)
+            except TimeoutError:
+                raise RuntimeError((here / "said.txt").read_text()) from None
         settings = Settings(data_dir=data, open_browser=False, notify=False)
         if database_url is not None:
             settings = Settings.model_validate({**settings.model_dump(), "database_url": database_url})
