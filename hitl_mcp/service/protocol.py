@@ -1,7 +1,7 @@
 """HTTP/1.1 as uvicorn speaks it, with a bound on what comes before a body.
 
-The parser itself has none: one connection could send a hundred megabytes of headers, at a cost that grows faster than they
-do, before any of our code is asked.
+The parser itself has none: one connection could send a hundred megabytes of headers, at a cost that grows faster than
+they do, before any of our code is asked.
 """
 
 from __future__ import annotations

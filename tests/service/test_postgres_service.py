@@ -78,7 +78,7 @@ async def new_key(url: str) -> str:
     try:
         account = await store.write(people.local_account)
         wanted = keys.NewKey("Test", account.user_id, scopes=tuple(Scope))
-        return (await store.write(lambda tx: keys.create(tx, wanted)))[0]
+        return (await store.write(lambda tx: keys.create(tx, wanted)))[0].key
     finally:
         await store.aclose(WAIT)
 
