@@ -55,13 +55,17 @@ class Scene:
     async def during(self, what: str, disturb: Callable[[], Awaitable[None]]) -> None:
         """Let something happen while questions wait, and while others are asked, decided and told."""
         self.load.calm, self.phase = False, what
-        with anyio.fail_after(BOUND):
-            async with anyio.create_task_group() as tasks:
-                self._ask(tasks, LATER)
-                await eventually(self._all_wait)
-                self._ask(tasks, "meanwhile")
-                await disturb()
-                self.load.calm = True
+        try:
+            with anyio.fail_after(BOUND):
+                async with anyio.create_task_group() as tasks:
+                    self._ask(tasks, LATER)
+                    while not await self._all_wait():
+                        await anyio.sleep(0.02)
+                    self._ask(tasks, "meanwhile")
+                    await disturb()
+                    self.load.calm = True
+        except TimeoutError as late:
+            raise AssertionError([one for one in self.load.questions if one.told is None]) from late
 
     def _ask(self, tasks: anyio.abc.TaskGroup, when: str) -> None:
         for number, way in enumerate(WAYS):
