@@ -13,7 +13,7 @@ from hitl_mcp.contract.teams import LoopChange
 from hitl_mcp.errors import BadRequest, NotAllowed, NotFound
 from hitl_mcp.service.actors import Agent
 from hitl_mcp.service.clock import moment
-from hitl_mcp.service.rows import IS_OPEN, columns
+from hitl_mcp.service.rows import IS_OPEN, SOME_OPEN, columns
 from hitl_mcp.service.store.base import Tx
 from hitl_mcp.service.store.tables import loops, members, requests
 
@@ -41,6 +41,7 @@ _where_to_ask = select(
     .where(members.c.loop_id == loops.c.id, members.c.status == "active")
     .scalar_subquery()
     .label("reached"),
+    SOME_OPEN.scalar_subquery().label("ahead"),
 ).where(loops.c.id == bindparam("loop_id"), loops.c.archived_at.is_(None))
 _is_member = select(members.c.user_id).where(
     members.c.loop_id == bindparam("loop_id"), members.c.user_id == bindparam("user_id"), members.c.status == "active"
@@ -110,12 +111,14 @@ def answered_by(tx: Tx, user_id: str) -> frozenset[str]:
     return frozenset(tx.connection.execute(_joined, {"user_id": user_id}).scalars())
 
 
-def reviewers_for(tx: Tx, agent: Agent, loop_id: str) -> int:
-    """How many people a request of this agent in this loop reaches.
+def before_asking(tx: Tx, agent: Agent, loop_id: str, most: int) -> tuple[int, int]:
+    """How many people a request of this agent in this loop reaches, and how many others wait, counted up to `most`.
+
+    One statement, because every create needs it.
 
     Raises: NotFound, NotAllowed when the loop is another's or out of the key's reach, BadRequest when nobody is there.
     """
-    row = tx.connection.execute(_where_to_ask, {"loop_id": loop_id}).first()
+    row = tx.connection.execute(_where_to_ask, {"loop_id": loop_id, "now": tx.now, "most": most}).first()
     if row is None:
         raise NotFound("Loop not found")
     if not agent.reaches(loop_id):
@@ -124,7 +127,7 @@ def reviewers_for(tx: Tx, agent: Agent, loop_id: str) -> int:
         raise NotAllowed("Only loop creators can create requests")
     if row.reached == 0:
         raise BadRequest("No active members found in the loop")
-    return int(row.reached)
+    return int(row.reached), int(row.ahead)
 
 
 def add_loop(tx: Tx, *, name: str, description: str | None, icon: str, creator_id: str) -> str:

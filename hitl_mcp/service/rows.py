@@ -208,7 +208,8 @@ def listed(tx: Tx, wanted: RequestFilter, agent: Agent | None = None) -> tuple[l
 
 _is_open = and_(IS_OPEN, requests.c.timeout_at > bindparam("now"))
 _open_count = select(func.count()).select_from(requests).where(_is_open)
-_some_open = select(func.count()).select_from(select(requests.c.id).where(_is_open).limit(bindparam("most")).subquery())
+SOME_OPEN = select(func.count()).select_from(select(requests.c.id).where(_is_open).limit(bindparam("most")).subquery())
+"""How many requests wait for a person, counted up to `most`; it takes `now`."""
 _mine = requests.c.loop_id.in_(
     select(members.c.loop_id).where(members.c.user_id == bindparam("user_id"), members.c.status == "active")
 )
@@ -224,7 +225,7 @@ def open_count(tx: Tx) -> int:
 
 def some_open(tx: Tx, most: int) -> int:
     """How many requests wait for a person, counted up to `most`."""
-    return tx.connection.execute(_some_open, {"now": tx.now, "most": most}).scalar_one()
+    return tx.connection.execute(SOME_OPEN, {"now": tx.now, "most": most}).scalar_one()
 
 
 def open_count_for(tx: Tx, person: Person) -> int:

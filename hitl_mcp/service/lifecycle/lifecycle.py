@@ -8,7 +8,7 @@ from typing import Any
 
 from hitl_mcp.contract.models import Created, NewAnswer, RequestChange, ReviewRequest
 from hitl_mcp.contract.routes import REQUEST
-from hitl_mcp.service import loops, rows
+from hitl_mcp.service import loops
 from hitl_mcp.service.actors import Agent, Person
 from hitl_mcp.service.lifecycle import asking, deciding, feedback, once
 from hitl_mcp.service.lifecycle.asking import Asked
@@ -92,12 +92,11 @@ class Lifecycle:
 
 
 def _create(tx: Tx, *, agent: Agent, loop_id: str, asked: Asked, once_key: str | None) -> Created:
-    reviewers = loops.reviewers_for(tx, agent, loop_id)
+    reviewers, ahead = loops.before_asking(tx, agent, loop_id, COUNTED_AHEAD)
     digest = once.asked_digest(loop_id, asked.new) if once_key else ""
     earlier = once.earlier(tx, agent, once_key, digest) if once_key else None
     if earlier is not None:
         return _reply(earlier.request, reviewers, joined=True, repeat=earlier.repeat)
-    ahead = rows.some_open(tx, COUNTED_AHEAD)
     request = asking.create(tx, agent, loop_id, asked)
     if once_key:
         once.remember(tx, agent, once_key, digest, request.id)
