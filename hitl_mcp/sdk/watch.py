@@ -153,9 +153,9 @@ class Watcher:
             except HITLError as error:
                 log.info("The event stream ended: %s", error)
                 failures += 1
-            # at once after a clean end or a first failure, because a restarted service is back within a second
-            if failures:
-                await anyio.sleep(min(MAX_BACKOFF_SECONDS, 0.05 * 2**failures) * random.uniform(0.5, 1))
+            # soon, because a restarted service is back within a second; also after a clean end, which a process that is
+            # ending gives to whoever comes again too early
+            await anyio.sleep(min(MAX_BACKOFF_SECONDS, 0.05 * 2**failures) * random.uniform(0.5, 1))
 
     async def _look_now_and_then(self) -> None:
         while True:

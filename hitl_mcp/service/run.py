@@ -135,7 +135,8 @@ async def running(
         services = Services(
             store=store, lifecycle=lifecycle, feed=feed, clock=storage.clock, account=account, keys=keys,
             presence=Presence(), started_at=storage.clock(), hosted_by=hosted_by, stopping=stopping,
-            open_inbox=opener.open, outgoing=Outgoing(listed(settings.outgoing_allow)), fetching=anyio.Semaphore(FETCHES),
+            open_inbox=opener.open, outgoing=Outgoing(listed(settings.outgoing_allow)),
+            fetching=anyio.Semaphore(FETCHES),
             warnings=list(storage.warnings), rate_limit=settings.rate_limit, loop_aliases=settings.aliases,
             cors_origins=listed(settings.cors_origins), database=storage.database, back_up=storage.back_up,
         )  # fmt: skip
