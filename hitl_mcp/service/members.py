@@ -19,12 +19,14 @@ from hitl_mcp.service import loops
 from hitl_mcp.service.actors import Agent, Person
 from hitl_mcp.service.clock import maybe_moment
 from hitl_mcp.service.store.base import Tx
-from hitl_mcp.service.store.tables import invites, members, requests, users
+from hitl_mcp.service.store.tables import api_keys, invites, members, requests, sessions, users
 
 CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 """Nothing that looks like something else."""
 CODE_LENGTH = 9
 CODE_MS = 7 * 24 * 3_600_000
+MAX_WAITING = 50
+"""Newcomers of one loop who came with a code and wait; more would bury whom its people expect."""
 
 _of_loop = (
     select(members, users.c.name, users.c.email)
@@ -107,9 +109,28 @@ def loop_of_code(tx: Tx, code: str) -> str:
 
 def person_with(tx: Tx, email: str, name: str | None) -> str:
     """The id of the person with this address, made when there is none."""
+    known = known_by(tx, email, name)
+    return known if known is not None else _new_person(tx, email, name)
+
+
+def known_by(tx: Tx, email: str, name: str | None = None) -> str | None:
+    """The id of the person with this address, for somebody who vouches for it: an inviting key, or the terminal.
+
+    Whoever only claimed the address, and was let in nowhere, is signed out and loses the name they gave themselves:
+    nobody gets in by having typed another's address first (H10).
+    """
     known = tx.connection.execute(select(users.c.id).where(users.c.email == email)).scalar()
-    if known is not None:
-        return str(known)
+    if known is None:
+        return None
+    let_in = select(members.c.loop_id).where(members.c.user_id == known, members.c.status == "active").limit(1)
+    if tx.connection.execute(let_in).first() is None:
+        tx.connection.execute(delete(sessions).where(sessions.c.user_id == known))
+        if name is not None:
+            tx.connection.execute(update(users).where(users.c.id == known).values(name=name))
+    return str(known)
+
+
+def _new_person(tx: Tx, email: str, name: str | None) -> str:
     user_id = new_id()
     entry = {"id": user_id, "name": name or email, "email": email, "created_at": tx.now}
     tx.connection.execute(insert(users), entry)
@@ -134,7 +155,8 @@ def join(tx: Tx, code: str, email: str, name: str) -> tuple[str, str]:
     loop_id = loop_of_code(tx, code)
     if tx.connection.execute(select(users.c.id).where(users.c.email == email)).first() is not None:
         raise Conflict("This address is known here already. Sign in first, or ask whoever invited you to sign you in")
-    user_id = person_with(tx, email, name)
+    _check_room(tx, loop_id)
+    user_id = _new_person(tx, email, name)
     _add_pending(tx, loop_id, user_id, invited_by=None, code=code.strip().upper())
     return loop_id, user_id
 
@@ -142,8 +164,15 @@ def join(tx: Tx, code: str, email: str, name: str) -> tuple[str, str]:
 def join_as(tx: Tx, code: str, person: Person) -> str:
     """A signed-in person with a code asks to join another loop. Raises: NotFound, Conflict."""
     loop_id = loop_of_code(tx, code)
+    _check_room(tx, loop_id)
     _add_pending(tx, loop_id, person.user_id, invited_by=None, code=code.strip().upper())
     return loop_id
+
+
+def _check_room(tx: Tx, loop_id: str) -> None:
+    came = members.c.loop_id == loop_id, members.c.status == "pending", members.c.invite_code.is_not(None)
+    if tx.connection.execute(select(func.count()).where(*came)).scalar_one() >= MAX_WAITING:
+        raise Conflict("Too many people wait for this loop. Ask whoever invited you to have them let in or declined")
 
 
 def _add_pending(tx: Tx, loop_id: str, user_id: str, *, invited_by: str | None, code: str | None = None) -> None:
@@ -163,6 +192,19 @@ def remove(tx: Tx, agent: Agent, loop_id: str, user_id: str) -> None:
     gone = delete(members).where(members.c.loop_id == loop_id, members.c.user_id == user_id)
     if tx.connection.execute(gone).rowcount == 0:
         raise NotFound("User is not a member of this loop")
+    _let_go(tx, user_id)
+
+
+def _let_go(tx: Tx, user_id: str) -> None:
+    """Whoever is left in no loop is signed out; an address that did nothing here is free for whom it belongs to."""
+    if tx.connection.execute(select(members.c.loop_id).where(members.c.user_id == user_id).limit(1)).first() is None:
+        tx.connection.execute(delete(sessions).where(sessions.c.user_id == user_id))
+        acted = (
+            select(requests.c.id).where(requests.c.response_by == user_id).limit(1),
+            select(api_keys.c.id).where(api_keys.c.user_id == user_id).limit(1),
+        )
+        if all(tx.connection.execute(one).first() is None for one in acted):
+            tx.connection.execute(update(users).where(users.c.id == user_id).values(email=None))
 
 
 _waiting = (
@@ -212,6 +254,7 @@ def decline(tx: Tx, person: Person, loop_id: str, user_id: str) -> None:
     )
     if tx.connection.execute(gone).rowcount == 0:
         raise NotFound("Nobody with this name waits any more")
+    _let_go(tx, user_id)
 
 
 def _only_members(tx: Tx, person: Person, loop_id: str) -> None:

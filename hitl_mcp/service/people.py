@@ -14,7 +14,7 @@ from hitl_mcp.errors import NotAuthorised, NotFound
 from hitl_mcp.service import loops
 from hitl_mcp.service.actors import Person
 from hitl_mcp.service.keys import hashed
-from hitl_mcp.service.members import CODE_LETTERS
+from hitl_mcp.service.members import CODE_LETTERS, known_by
 from hitl_mcp.service.store.base import Tx
 from hitl_mcp.service.store.tables import api_keys, facts, sessions, sign_ins, users
 
@@ -77,6 +77,17 @@ def _plain(code: str) -> str:
     return bare if len(bare) == 10 else plain
 
 
+def is_code(tx: Tx, code: str) -> bool:
+    """Whether a code is one that was given out and not used up yet."""
+    found = select(sign_ins.c.user_id).where(sign_ins.c.code_hash == hashed(_plain(code)))
+    return tx.connection.execute(found).first() is not None
+
+
+def no_such_code() -> NotAuthorised:
+    """For a code that opens nothing."""
+    return NotAuthorised("This sign-in is used up, expired or wrong. Ask for a new one: hitl-mcp inbox")
+
+
 def sign_in(tx: Tx, code: str, channel: Channel) -> str:
     """Use up a code and open a session; returns the session's token. Raises: NotAuthorised."""
     used = (
@@ -86,7 +97,7 @@ def sign_in(tx: Tx, code: str, channel: Channel) -> str:
     )
     found = tx.connection.execute(used).first()
     if found is None or found.expires_at <= tx.now:
-        raise NotAuthorised("This sign-in is used up, expired or wrong. Ask for a new one: hitl-mcp inbox")
+        raise no_such_code()
     return new_session(tx, found.user_id, channel)
 
 
@@ -113,11 +124,11 @@ def person_of(tx: Tx, token: str, assurance: Assurance) -> Person | None:
 
 
 def with_address(tx: Tx, email: str) -> str:
-    """The id of the person with this address. Raises: NotFound."""
-    user_id = tx.connection.execute(select(users.c.id).where(users.c.email == email)).scalar()
+    """The id of the person with this address, whom the terminal vouches for. Raises: NotFound."""
+    user_id = known_by(tx, email)
     if user_id is None:
         raise NotFound("Nobody with this address is known here", email)
-    return str(user_id)
+    return user_id
 
 
 def new_session(tx: Tx, user_id: str, channel: Channel) -> str:

@@ -108,6 +108,7 @@ SCOPED = [
     ("GET", routes.REQUEST_STATUS, "requests:read"),
     ("GET", routes.REQUEST_WAIT, "requests:read"),
     ("GET", routes.REQUEST_EVENTS, "requests:read"),
+    ("GET", routes.EVENTS, "requests:read"),
     ("POST", routes.LOOP_REQUESTS, "requests:write"),
     ("PATCH", routes.REQUEST, "requests:write"),
     ("DELETE", routes.REQUEST, "requests:write"),

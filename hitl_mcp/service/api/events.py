@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 
 from hitl_mcp.contract import routes
 from hitl_mcp.contract.models import Change
-from hitl_mcp.service.auth import AgentCaller, ServicesHere
+from hitl_mcp.service.auth import RequestReader, ServicesHere
 from hitl_mcp.service.context import Services
 from hitl_mcp.service.envelope import reply
 
@@ -22,7 +22,7 @@ _After = Annotated[int | None, Query(ge=0, le=2**63 - 1, description="position o
 
 
 @router.get(routes.EVENTS)
-async def list_changes(agent: AgentCaller, services: ServicesHere, after: _After = None) -> Response:
+async def list_changes(agent: RequestReader, services: ServicesHere, after: _After = None) -> Response:
     """What happened to this key's requests after a position; without one, only the position to begin at.
 
     Read on from the `position` of the answer, or of any change: something may come twice, nothing is skipped.
@@ -34,7 +34,7 @@ async def list_changes(agent: AgentCaller, services: ServicesHere, after: _After
 
 
 @router.get(routes.EVENTS_STREAM)
-async def stream_changes(agent: AgentCaller, services: ServicesHere, after: _After = None) -> StreamingResponse:
+async def stream_changes(agent: RequestReader, services: ServicesHere, after: _After = None) -> StreamingResponse:
     """The same as server-sent events, as they happen. Each carries the position to resume from as `id`."""
     return StreamingResponse(
         _stream(services, agent.api_key_id, after),

@@ -81,7 +81,11 @@ def check_sign_in_origin(connection: HTTPConnection, keys: Keys) -> None:
 
 @dataclass(slots=True)
 class SignIns:
-    """Signs people in, and lets nobody guess."""
+    """Signs people in, and lets nobody guess.
+
+    On one machine five wrong codes end it for a minute. A team's server is asked by strangers, who could lock everybody
+    out by that; there a code's 50 random bits and its one minute are enough.
+    """
 
     services: Services
     _wrong: deque[int] = field(default_factory=deque[int])
@@ -91,11 +95,12 @@ class SignIns:
 
         Raises: NotAuthorised for a wrong code, TooManyRequests after five of them within a minute.
         """
-        typed = len(code.strip()) <= _LONGEST_TYPED
+        typed = len(code.strip()) <= _LONGEST_TYPED and not self.services.keys.is_team
         if typed:
             self._count()
-
         try:
+            if not await self.services.store.read(lambda tx: people.is_code(tx, code)):
+                raise people.no_such_code()  # guesses cost no transaction that writes
             session = await self.services.store.write(lambda tx: people.sign_in(tx, code, Channel.INBOX))
         except NotAuthorised:
             if typed and len(self._wrong) >= GUESSES:
