@@ -18,9 +18,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import anyio
@@ -169,11 +169,10 @@ async def _warm(team: Team, job: Job) -> None:
     await team.processes[0].quiet()
 
 
-async def _row(name: str, seconds: float, change: Callable[[Job], dict[str, Any]]) -> list[str]:
+async def _row(name: str, seconds: float, **kind: bool) -> list[str]:
     async with served() as team:
         server = team.processes[0]
-        plain = Job(server.port, team.agent)
-        job = Job(**(asdict(plain) | change(plain)))
+        job = replace(Job(server.port, team.agent), **kind)
         await _warm(team, job)
         before = server.rss()
         with clients(job, CALLS) as held:
@@ -192,24 +191,25 @@ async def _row(name: str, seconds: float, change: Callable[[Job], dict[str, Any]
     ]  # fmt: skip
 
 
-async def _floor_row(seconds: float, *, progress: bool) -> list[str]:
+async def _floor_row(name: str, seconds: float, **kind: bool) -> list[str]:
     command = [parts.FLOORS / "waiting_http.py"]
     with parts.temporary_folder() as here, parts.process(command, cwd=here) as child:
         server = Served(child.pid, int(parts.read_line(child)))
-        job = Job(server.port, {}, tool="ask", arguments={}, progress=progress)
+        job = replace(Job(server.port, {}, tool="ask", arguments={}), **kind)
         with clients(job, 20) as some:
             await some.hold(20)
             await server.quiet()
         before = server.rss()
         with clients(job, CALLS) as held:
+            control, count = await Connection.opened(server.port), call_bytes("GET", "/open", server.port)
+            warm = (await control.call(count)).data()["open"]
             started = time.monotonic()
-            control = await Connection.opened(server.port)
             await held.hold(CALLS)
-            while (await control.call(call_bytes("GET", "/open", server.port))).data()["open"] < CALLS:
+            while (await control.call(count)).data()["open"] - warm < CALLS:
                 await anyio.sleep(0.05)
             took = time.monotonic() - started
             await server.quiet()
-            if progress:
+            if job.progress:
                 await anyio.sleep(8)
             cpu = await idle_cpu(server, seconds)
             each = (server.rss() - before) / CALLS / 1024
@@ -221,9 +221,8 @@ async def _floor_row(seconds: float, *, progress: bool) -> list[str]:
                 while len(arrived) < CALLS:
                     arrived += (await held.results())["arrived"]
             end = max(when for when, _ in arrived)
-    name = "floor, progress" if progress else "floor"
     return [
-        name, f"{each:.1f} KiB", "", f"{cpu:.1f} %", "", str(beats), f"{CALLS / took:.0f}", "",
+        f"floor: {name}", f"{each:.1f} KiB", "", f"{cpu:.1f} %", "", str(beats), f"{CALLS / took:.0f}", "",
         f"{1000 * (end - first):.0f}", "", "", str(CALLS - len(arrived)),
     ]  # fmt: skip
 
@@ -254,15 +253,17 @@ async def _many() -> None:
 
 
 async def _run(seconds: float, *, quick: bool) -> None:
-    rows = [
-        await _floor_row(seconds, progress=False),
-        await _row("modern", seconds, lambda _: {}),
-        await _floor_row(max(seconds, 16), progress=True),
-        await _row("modern, progress", max(seconds, 16), lambda _: {"progress": True}),
-    ]
+    kinds: dict[str, dict[str, bool]] = {"modern": {}, "modern, progress": {"progress": True}}
     if not quick:
-        rows.append(await _row("legacy, one session", seconds, lambda _: {"legacy": True}))
-        rows.append(await _row("legacy, a session each", seconds, lambda _: {"legacy": True, "own_session": True}))
+        kinds |= {
+            "legacy, one session": {"legacy": True},
+            "legacy, a session each": {"legacy": True, "own_session": True},
+        }
+    rows: list[list[str]] = []
+    for name, kind in kinds.items():
+        while_idle = max(seconds, 16) if kind.get("progress") else seconds
+        rows.append(await _row(name, while_idle, **kind))
+        rows.append(await _floor_row(name, while_idle, **kind))
     parts.table(
         [f"{CALLS} calls", "RSS each", "target", "CPU", "target", "messages", "opened/s", "deciding ms",
          "last result: since first", "since last decision", "target", "failed"], rows,
