@@ -264,8 +264,8 @@ async def test_odd_hosts_origins_and_paths_reach_nothing(folder: Path) -> None:
         assert (await raw(port, "/sign-in", forwarded)).startswith("HTTP/1.1 421")
         absolute = await raw(port, f"{on.origin}/sign-in", [("Host", "evil.example")])
         assert absolute.startswith("HTTP/1.1 421")
-        for path in ("/loops/../v1/api/loops", "//v1/api/loops", "/V1/api/loops", "/x/../v1/api/loops", "/v1%2Fapi%2Floops;x", "/%76%31/api/loops",
-                     "/v1/api//loops", "/mcp%0a", "/MCP", "/sse;x"):  # fmt: skip
+        for path in ("/loops/../v1/api/loops", "//v1/api/loops", "/V1/api/loops", "/x/../v1/api/loops", "/MCP",
+                     "/v1%2Fapi%2Floops;x", "/%76%31/api/loops", "/v1/api//loops", "/mcp%0a", "/sse;x"):  # fmt: skip
             answer = await raw(port, path, [("Host", host)])
             assert answer.split(" ", 2)[1] in ("401", "404", "405"), (path, answer[:200])
         for origin in (("null",), ("http://evil.example",), (on.origin, "http://evil.example"), (f"{on.origin}/",),
@@ -280,6 +280,53 @@ async def test_odd_hosts_origins_and_paths_reach_nothing(folder: Path) -> None:
             ):
                 answer = await raw(port, path, sent, method="POST")
                 assert answer.startswith("HTTP/1.1 403"), (origin, path, answer[:300])
+
+
+async def test_a_question_carries_no_link_to_the_inbox_itself(folder: Path) -> None:
+    async with team(folder) as on, visitor(on) as owner:
+        key = on.endpoint(await on.key())
+        loop_id, _ = await new_loop(on, key)
+        host = on.origin.removeprefix("http://")
+        ours = [f"{on.origin}/people", f"http://x@{host.upper()}/people", f"http://127.1:{host.partition(':')[2]}/people",
+                f"http://evil.example\\@{host}/people"]  # fmt: skip
+        links = [*ours, "https://files.example/contract.pdf"]
+        request_id = await asked(
+            key, loop_id, f"[Look]({on.origin}/people)", type="file", file_urls=links, file_names=["contract.pdf"]
+        )
+        await enter(on, owner)
+        page = (await owner.get(f"/requests/{request_id}")).text
+        said = page.partition('class="said"')[2].partition("</section>")[0]
+        assert said.count("<a ") == 1 and 'href="https://files.example/contract.pdf"' in said
+        assert all(f'href="{one}' not in page for one in ours)
+
+
+async def test_what_somebody_typed_is_never_markup(folder: Path) -> None:
+    async with team(folder) as on, visitor(on) as owner, visitor(on) as mallory:
+        key = on.endpoint(await on.key())
+        evil = '"><script>alert(1)</script>\u202eevil'
+        loop_id, door = await new_loop(on, key, evil)
+        for name in ("Ada\u202e", "\u200bAda", "Ada\nLovelace", "\u3164", " "):
+            refused = await mallory.post(door, data={"name": name, "email": "m@example.com"})
+            assert refused.status_code == 422, name
+        joined = await mallory.post(door, data={"name": "<img src=x onerror=alert(1)>", "email": "'><b>@example.com"})
+        assert joined.status_code == 422 and "<img src=x" not in joined.text and "'><b>" not in joined.text
+        joined = await mallory.post(door, data={"name": "<img src=x onerror=alert(1)>", "email": "m@example.com"})
+        assert joined.status_code == 200
+        invited = {"email": "gra\u202ece@example.com", "name": evil}
+        await ask(key, "POST", routes.MEMBERS.format(loop_id=loop_id), invited)
+        request_id = await asked(key, loop_id, evil, context={evil: evil}, type="file", file_url="https://a.example/",
+                                 file_name=evil, file_type="pdf")  # fmt: skip
+        await enter(on, owner)
+        for path in ("/", "/people", f"/requests/{request_id}", door):
+            page = await owner.get(path)
+            assert page.status_code == 200
+            body = page.text
+            assert "<script>alert" not in body and "<img src=x" not in body and "\u202e" not in body, path
+            policy = page.headers["content-security-policy"]
+            assert "script-src 'self'" in policy and page.headers["x-content-type-options"] == "nosniff"
+        for url in ("javascript:alert(1)", "data:text/html,x", "//evil.example", "https://"):
+            with pytest.raises(HITLError):
+                await asked(key, loop_id, type="file", file_url=url, file_name="x", file_type="pdf")
 
 
 async def raw(port: int, target: str, headers: list[tuple[str, str]], method: str = "GET") -> str:

@@ -137,8 +137,8 @@ def _link(opening: Token, inner: list[Token], closing: Token, own: OwnAddress) -
     href = str(opening.attrs.get("href", ""))
     opening.attrs = {"href": href}
     words = "".join(token.content for token in inner)
-    target = _target(href, own)
-    if target is None or " href=" not in _cleaner.clean(f'<a href="{escape(href)}">'):  # malformed for a browser
+    target = leads_to(href, own)
+    if target is None:
         return [*inner, _text(f" [address: {href}]")] if words != href else inner
     shown = words in (href, href.removeprefix("mailto:"))
     return [opening, *inner, closing, *([] if shown else [_text(f" ({target})")])]
@@ -156,6 +156,12 @@ def _image(image: Token, own: OwnAddress, *, linked: bool) -> list[Token]:
 
 def _text(content: str) -> Token:
     return Token("text", "", 0, content=content)
+
+
+def leads_to(href: str, own: OwnAddress) -> str | None:
+    """The host or mailbox of an address that may be a link; nothing for ours, and for what browsers find malformed."""
+    target = _target(href, own)
+    return target if target is not None and " href=" in _cleaner.clean(f'<a href="{escape(href)}">') else None
 
 
 def _target(href: str, own: OwnAddress) -> str | None:

@@ -167,7 +167,7 @@ class Pages:
             notice = "The request was changed after you opened it. Read it again before you decide."
         values = found | {
             "text": None if item.type == "text" else render(item.request_text, self._own),
-            "links": view.media_links(item),
+            "links": view.media_links(item, self._own),
             "context": view.context_of(item, self._own),
             "extent": view.extent(item),
             "first_line": words.first_line(item.request_text),

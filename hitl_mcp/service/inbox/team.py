@@ -19,6 +19,7 @@ from hitl_mcp.service import loops, media, members, people
 from hitl_mcp.service.context import Services
 from hitl_mcp.service.inbox.doors import MAX_FIELDS
 from hitl_mcp.service.inbox.forms import field
+from hitl_mcp.service.inbox.markdown import invisible_in
 from hitl_mcp.service.inbox.render import page
 from hitl_mcp.service.inbox.session import COOKIE, check_origin, check_token, person_at, set_session, visit_of
 from hitl_mcp.service.store.base import Tx
@@ -135,7 +136,7 @@ class Team:
 
 def _named(form: FormData) -> tuple[str, str]:
     name = field(form, "name").strip()
-    if not name or len(name) > MAX_NAME or not name.isprintable():
+    if not name or len(name) > MAX_NAME or not name.isprintable() or invisible_in(name):
         raise ValueError("Give your name, as others know you.")
     try:
         return _text.validate_python(name), _email.validate_python(field(form, "email"))

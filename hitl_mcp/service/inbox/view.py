@@ -28,7 +28,7 @@ from hitl_mcp.contract.answers import (
 from hitl_mcp.contract.models import ReviewRequest
 from hitl_mcp.contract.states import Kind, Status
 from hitl_mcp.service.inbox.forms import Typed
-from hitl_mcp.service.inbox.markdown import OwnAddress, Rendered, invisible_in, render
+from hitl_mcp.service.inbox.markdown import OwnAddress, Rendered, invisible_in, leads_to, render
 from hitl_mcp.service.inbox.words import amount, answer_words
 
 MAX_SCALE = 11
@@ -352,14 +352,15 @@ def kept(typed: Typed, request: ReviewRequest | None) -> list[tuple[str, str]]:
     return lines
 
 
-def media_links(item: ReviewRequest) -> list[tuple[str, str, str | None]]:
-    """Kind, address and name of each file, video and audio: links that nobody checked (H5)."""
+def media_links(item: ReviewRequest, own: OwnAddress) -> list[tuple[str, str, str | None, bool]]:
+    """Kind, address and name of each file, video and audio, and whether it may be a link (H5, H16)."""
     media = item.media or {}
-    links: list[tuple[str, str, str | None]] = []
+    links: list[tuple[str, str, str | None, bool]] = []
     for kind in ("file", "video", "audio"):
         urls = [media.get(f"{kind}_url"), *media.get(f"{kind}_urls", [])]
         names = [media.get(f"{kind}_name"), *media.get(f"{kind}_names", [])]
         for index, url in enumerate(urls):
             if url is not None:
-                links.append((kind.capitalize(), url, names[index] if index < len(names) else None))
+                name = names[index] if index < len(names) else None
+                links.append((kind.capitalize(), url, name, leads_to(url, own) is not None))
     return links
