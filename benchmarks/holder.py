@@ -122,15 +122,15 @@ class Holder:
 
     async def _one(self) -> None:
         self._made += 1
-        name = f"deploy-{self._made:05d}"
+        number, name = self._made, f"deploy-{self._made:05d}"
         async with self._turns:
             session = await self._new_session() if self._job.own_session else self._session
-            held = Held(self.seen, name, self._call(name, session))
+            held = Held(self.seen, name, self._call(number, name, session))
             self._calls.add(held)
             await asyncio.get_running_loop().create_connection(lambda: held, "127.0.0.1", self._job.port)
 
-    def _call(self, name: str, session: str | None) -> bytes:
-        meta: dict[str, Any] = {"progressToken": self._made} if self._job.progress else {}
+    def _call(self, number: int, name: str, session: str | None) -> bytes:
+        meta: dict[str, Any] = {"progressToken": number} if self._job.progress else {}
         headers = {**self._job.headers, **ACCEPT, "Mcp-Protocol-Version": LEGACY if self._job.legacy else MODERN}
         if self._job.legacy:
             headers |= {"Mcp-Session-Id": session} if session else {}
@@ -140,7 +140,7 @@ class Holder:
             meta |= {f"{prefix}/protocolVersion": MODERN, f"{prefix}/clientInfo": CLIENT}
             meta |= {f"{prefix}/clientCapabilities": {}}
         params = {"name": self._job.tool, "arguments": {"action": name, **self._job.arguments}, "_meta": meta}
-        body = {"jsonrpc": "2.0", "id": self._made, "method": "tools/call", "params": params}
+        body = {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params}
         return call_bytes("POST", self._job.path, self._job.port, body, headers)
 
     async def _new_session(self) -> str:
