@@ -34,10 +34,11 @@ def _origin(url: str | None) -> str | None:
     if url is None:
         return None
     parts = urlsplit(url.strip())
-    plain = parts.path in ("", "/") and not (parts.query or parts.fragment or parts.username)
+    plain = parts.path in ("", "/") and not (parts.query or parts.fragment or "@" in parts.netloc)
     if parts.scheme not in ("http", "https") or not parts.hostname or not plain:
         raise ValueError("must be like https://hitl.example.com: http or https, a host, and nothing behind it")
-    return f"{parts.scheme}://{parts.netloc.lower()}"
+    usual = ":443" if parts.scheme == "https" else ":80"  # browsers leave it out of Host and Origin
+    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(usual)}"
 
 
 def listed(text: str) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from hitl_mcp.launcher import ask
 from hitl_mcp.sdk.endpoint import Endpoint
 from hitl_mcp.service import members
 from tests.served.team import Team, team
-from tests.world import WAIT
+from tests.world import WAIT, settings_for
 
 pytestmark = pytest.mark.anyio
 
@@ -93,7 +93,8 @@ async def test_who_claimed_an_address_is_signed_out_when_its_owner_signs_in(fold
         _, door = await new_loop(on, key)
         await mallory.post(door, data={"name": "Mallory", "email": "grace@example.com"})
         await enter(on, grace, "grace@example.com")
-        assert (await mallory.get("/")).status_code == 401
+        out = await mallory.get("/")
+        assert out.status_code == 401 and 'href="/sign-in"' in out.text and "open-again" not in out.text
         assert (await grace.get("/")).status_code == 200
 
 
@@ -327,6 +328,16 @@ async def test_what_somebody_typed_is_never_markup(folder: Path) -> None:
         for url in ("javascript:alert(1)", "data:text/html,x", "//evil.example", "https://"):
             with pytest.raises(HITLError):
                 await asked(key, loop_id, type="file", file_url=url, file_name="x", file_type="pdf")
+
+
+def test_the_public_address_is_as_browsers_send_it(folder: Path) -> None:
+    spelled = {"https://Hitl.Example.com:443/": "https://hitl.example.com", "http://a.example:80": "http://a.example",
+               "https://a.example:80": "https://a.example:80"}  # fmt: skip
+    for given, known in spelled.items():
+        assert settings_for(folder, public_url=given).public_url == known
+    for wrong in ("https://:secret@a.example", "https://a.example/x"):
+        with pytest.raises(ValueError, match="nothing behind it"):
+            settings_for(folder, public_url=wrong)
 
 
 async def raw(port: int, target: str, headers: list[tuple[str, str]], method: str = "GET") -> str:

@@ -48,6 +48,7 @@ def create_inbox(services: Services) -> ASGIApp:
         static_route(),
     ]
     app = Starlette(routes=routes)
+    app.state.is_team = services.keys.is_team
     install(app)
     return SecureHeaders(app)
 
@@ -65,6 +66,11 @@ async def _refused(request: Request, error: Exception) -> Response:
     typed = getattr(request.state, "typed", None)
     kept = view.kept(typed, None) if typed is not None else []
     if error.status == 401:
+        if getattr(request.app.state, "is_team", False):
+            return message(
+                "You are signed out", "The inbox shows questions to signed-in people only.", status=401, sign_in=True,
+                request_id=request.path_params.get("request_id"), typed=kept,
+            )  # fmt: skip
         return message(
             "You are signed out",
             "The inbox shows questions to signed-in people only. On one machine sessions also end when the service was "

@@ -68,7 +68,9 @@ class Doors:
         check_token(await visit_of(request, self._services), form)
         session = request.cookies.get(COOKIE, "")
         await self._services.store.write(lambda tx: people.sign_out(tx, session))
-        response = message("Signed out", "This browser can no longer see or decide anything.", open_again=True)
+        team = self._services.keys.is_team
+        words = "This browser can no longer see or decide anything."
+        response = message("Signed out", words, open_again=not team, sign_in=team)
         clear_session(response)
         return response
 
@@ -85,7 +87,7 @@ async def opened(services: Services, request_id: str) -> Response:
         return message(
             "Sign in with a code",
             "Whoever runs this server makes one for you, good for one minute:",
-            command="hitl-mcp inbox --print",
+            command="hitl-mcp inbox --print --for YOUR_ADDRESS",
             back="/sign-in",
         )
     known = re.fullmatch(r"[0-9a-f]{24}", request_id) is not None

@@ -39,8 +39,8 @@ def message(title: str, *paragraphs: str, status: int = 200, **values: Any) -> H
     """A page that only says something.
 
     Args:
-        values: `open_again` offers to open the inbox signed in; `typed` shows what would else be lost; `back` is
-            where a link leads on.
+        values: `sign_in` leads to where a code is typed; `open_again` offers to open the inbox signed in; `typed` shows
+            what would else be lost; `back` is where a link leads on.
     """
-    defaults: dict[str, Any] = {"open_again": False, "command": None, "typed": (), "back": None}
+    defaults: dict[str, Any] = {"open_again": False, "sign_in": False, "command": None, "typed": (), "back": None}
     return page("message.html", status, **(defaults | {"title": title, "paragraphs": paragraphs} | values))
