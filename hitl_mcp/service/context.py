@@ -29,9 +29,9 @@ class Keys:
         is_team: a server of its own, which agents reach by their keys only; else somebody's own machine.
     """
 
-    agent: str | None
-    console: str
-    proof_secret: bytes
+    agent: str | None = field(repr=False)
+    console: str = field(repr=False)
+    proof_secret: bytes = field(repr=False)
     instance: str
     port: int
     inbox_host: str

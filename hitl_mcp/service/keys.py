@@ -6,7 +6,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Row, bindparam, insert, select, update
@@ -56,8 +56,8 @@ class Secrets:
         callback: signs what is sent to this key's callbacks, one for each key (H12).
     """
 
-    key: str
-    callback: str
+    key: str = field(repr=False)
+    callback: str = field(repr=False)
 
 
 def create(tx: Tx, new: NewKey) -> tuple[Secrets, dict[str, Any]]:

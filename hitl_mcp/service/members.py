@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, literal, select, update
 
 from hitl_mcp.contract.ids import new_id
 from hitl_mcp.contract.teams import Member
@@ -137,11 +137,23 @@ def _new_person(tx: Tx, email: str, name: str | None) -> str:
     return user_id
 
 
+_vouch_for = (
+    update(members)
+    .where(
+        members.c.loop_id == bindparam("in_loop"), members.c.user_id == bindparam("who"),
+        members.c.status == "pending", members.c.invite_code.is_not(None),
+    )
+    .values(invited_by=bindparam("by"), invite_code=None)
+)  # fmt: skip
+"""Whoever came with a code waits as invited from now on; by then they were signed out."""
+
+
 def invite(tx: Tx, agent: Agent, loop_id: str, email: str, name: str | None) -> Member:
     """Add a person by address, pending. Raises: NotFound, NotAllowed, Conflict when they are in it already."""
     loop = loops.find_owned(tx, agent, loop_id, "add members")
     user_id = person_with(tx, email, name)
-    _add_pending(tx, loop_id, user_id, invited_by=agent.actor)
+    if tx.connection.execute(_vouch_for, {"in_loop": loop_id, "who": user_id, "by": agent.actor}).rowcount == 0:
+        _add_pending(tx, loop_id, user_id, invited_by=agent.actor)
     return next(member for member in of_loop(tx, loop_id, loop.creator_id) if member.user_id == user_id)
 
 
@@ -208,8 +220,9 @@ def _let_go(tx: Tx, user_id: str) -> None:
 
 
 _waiting = (
-    select(members, users.c.name, users.c.email)
+    select(members, users.c.name, users.c.email, api_keys.c.name.label("key_name"))
     .join(users, users.c.id == members.c.user_id)
+    .outerjoin(api_keys, members.c.invited_by == literal("key:") + api_keys.c.id)
     .where(members.c.status == "pending", members.c.loop_id.in_(bindparam("loop_ids", expanding=True)))
     .order_by(members.c.invited_at, members.c.user_id)
 )
@@ -227,7 +240,7 @@ def newcomers(tx: Tx, person: Person) -> list[dict[str, Any]]:
             "name": row.name,
             "email": row.email,
             "code": row.invite_code,
-            "invited_by": row.invited_by,
+            "invited_by": row.key_name or row.invited_by,
             "at": maybe_moment(row.invited_at),
         }
         for row in tx.connection.execute(_waiting, {"loop_ids": sorted(mine)})

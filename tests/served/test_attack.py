@@ -87,6 +87,46 @@ async def test_who_claimed_an_address_is_signed_out_when_its_owner_is_invited(fo
         assert (await grace.get(f"/requests/{request_id}")).status_code == 200
 
 
+async def test_an_invitation_takes_over_from_who_waits_with_the_address_already(folder: Path) -> None:
+    async with team(folder) as on, visitor(on) as mallory, visitor(on) as owner:
+        key = on.endpoint(await on.key(name="human resources"))
+        loop_id, door = await new_loop(on, key)
+        await mallory.post(door, data={"name": "Mallory", "email": "grace@example.com"})
+        await ask(key, "POST", routes.MEMBERS.format(loop_id=loop_id), {"email": "grace@example.com", "name": "Grace"})
+        assert (await mallory.get("/")).status_code == 401
+        await enter(on, owner)
+        page = (await owner.get("/people")).text
+        assert "invited with the API key human resources" in page
+        assert "came with the code" not in page and "Mallory" not in page
+        with pytest.raises(HITLError):
+            await ask(key, "POST", routes.MEMBERS.format(loop_id=loop_id), {"email": "grace@example.com"})
+
+
+async def test_under_tls_no_neighbour_can_plant_a_session(folder: Path) -> None:
+    async with team(folder, public_url="https://hitl.example.com") as on:
+        sent = {"Origin": "https://hitl.example.com", "Host": "hitl.example.com"}
+        async with visitor(on, **sent) as browser:
+            done = await browser.post("/sign-in", data={"code": await on.code()})
+            cookie = done.headers["set-cookie"]
+            assert cookie.startswith("__Host-hitl_session=")
+            parts = {part.strip().lower() for part in cookie.split(";")[1:]}
+            assert {"secure", "httponly", "path=/", "samesite=strict"} <= parts
+            assert not any(part.startswith("domain") for part in parts)
+            session = cookie.partition("=")[2].partition(";")[0]
+            given = {"Cookie": f"__Host-hitl_session={session}; hitl_session=planted"}
+            assert (await browser.get("/", headers=given)).status_code == 200
+            planted = {"Cookie": f"hitl_session={session}"}
+            assert (await browser.get("/", headers=planted)).status_code == 401
+
+
+async def test_what_is_written_about_the_services_keys_holds_no_secret(folder: Path) -> None:
+    async with team(folder) as on:
+        keys = on.services.keys
+        written = f"{keys!r} {on.endpoint(keys.console)!r}"
+        assert keys.agent is not None
+        assert all(one not in written for one in (keys.agent, keys.console, repr(keys.proof_secret)))
+
+
 async def test_who_claimed_an_address_is_signed_out_when_its_owner_signs_in(folder: Path) -> None:
     async with team(folder) as on, visitor(on) as mallory, visitor(on) as grace:
         key = on.endpoint(await on.key())

@@ -13,12 +13,12 @@ from hitl_mcp.service.context import Services
 from hitl_mcp.service.inbox.forms import field
 from hitl_mcp.service.inbox.render import message, page
 from hitl_mcp.service.inbox.session import (
-    COOKIE,
     SignIns,
     check_origin,
     check_sign_in_origin,
     check_token,
     clear_session,
+    session_of,
     set_session,
     visit_of,
 )
@@ -49,7 +49,7 @@ class Doors:
         form = await request.form(max_files=0, max_fields=MAX_FIELDS)
         target = _next(field(form, "next"))
         try:
-            session = await self._sign_ins.sign_in(field(form, "code"), request.cookies.get(COOKIE, ""))
+            session = await self._sign_ins.sign_in(field(form, "code"), session_of(request, self._services.keys))
         except (NotAuthorised, TooManyRequests) as fault:
             team = self._services.keys.is_team
             refused = page("sign_in.html", fault.status, fault=f"{fault.message}.", next=target, team=team)
@@ -66,12 +66,12 @@ class Doors:
         check_origin(request, self._services.keys.inbox_origin)
         form = await request.form(max_files=0, max_fields=MAX_FIELDS)
         check_token(await visit_of(request, self._services), form)
-        session = request.cookies.get(COOKIE, "")
+        session = session_of(request, self._services.keys)
         await self._services.store.write(lambda tx: people.sign_out(tx, session))
         team = self._services.keys.is_team
         words = "This browser can no longer see or decide anything."
         response = message("Signed out", words, open_again=not team, sign_in=team)
-        clear_session(response)
+        clear_session(response, secure=self._services.keys.is_secure)
         return response
 
     async def open_again(self, request: Request) -> Response:

@@ -14,7 +14,7 @@ from hitl_mcp.errors import HITLError, NotAuthorised
 from hitl_mcp.service import loops, rows
 from hitl_mcp.service.actors import Person
 from hitl_mcp.service.context import Services
-from hitl_mcp.service.inbox.session import COOKIE, person_at
+from hitl_mcp.service.inbox.session import person_at, session_of
 
 PING_SECONDS = 15.0
 RECHECK_MS = 30_000
@@ -35,7 +35,7 @@ class Live:
         if scope["method"] != "GET":
             await Response(status_code=405, headers={"Allow": "GET"})(scope, receive, send)
             return
-        session = HTTPConnection(scope).cookies.get(COOKIE, "")
+        session = session_of(HTTPConnection(scope), self._services.keys)
         person = await person_at(self._services, session)
         if person is None:
             raise NotAuthorised("You are signed out")

@@ -18,6 +18,8 @@ from hitl_mcp.service.actors import Person
 from hitl_mcp.service.context import Keys, Services
 
 COOKIE = "hitl_session"
+SECURE_COOKIE = f"__Host-{COOKIE}"
+"""Under TLS: browsers take it from this host only, so that a neighbour under the same domain can plant no session."""
 GUESSES = 5
 GUESS_MS = 60_000
 _LONGEST_TYPED = 20
@@ -37,6 +39,11 @@ def form_token(keys: Keys, session: str) -> str:
     return hmac.new(keys.proof_secret, b"form\x1f" + session.encode(), hashlib.sha256).hexdigest()
 
 
+def session_of(connection: HTTPConnection, keys: Keys) -> str:
+    """The session that a browser sends; empty when it has none."""
+    return connection.cookies.get(SECURE_COOKIE if keys.is_secure else COOKIE, "")
+
+
 async def person_at(services: Services, session: str) -> Person | None:
     """Who holds the session, if it lives and is one of the inbox."""
     if not session:
@@ -47,7 +54,7 @@ async def person_at(services: Services, session: str) -> Person | None:
 
 async def visit_of(connection: HTTPConnection, services: Services) -> Visit:
     """The signed-in person. Raises: NotAuthorised."""
-    session = connection.cookies.get(COOKIE, "")
+    session = session_of(connection, services.keys)
     person = await person_at(services, session)
     if person is None:
         raise NotAuthorised("You are signed out")
@@ -142,10 +149,12 @@ def set_session(response: Response, session: str, *, secure: bool) -> None:
         secure: people come over TLS, so the cookie never travels without it.
     """
     response.set_cookie(
-        COOKIE, session, max_age=people.SESSION_MS // 1000, path="/", httponly=True, samesite="strict", secure=secure
-    )
+        SECURE_COOKIE if secure else COOKIE, session, max_age=people.SESSION_MS // 1000, path="/", httponly=True,
+        samesite="strict", secure=secure,
+    )  # fmt: skip
 
 
-def clear_session(response: Response) -> None:
+def clear_session(response: Response, *, secure: bool) -> None:
     """Take the session from the browser."""
-    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
+    name = SECURE_COOKIE if secure else COOKIE
+    response.delete_cookie(name, path="/", httponly=True, samesite="strict", secure=secure)

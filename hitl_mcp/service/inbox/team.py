@@ -21,7 +21,7 @@ from hitl_mcp.service.inbox.doors import MAX_FIELDS
 from hitl_mcp.service.inbox.forms import field
 from hitl_mcp.service.inbox.markdown import invisible_in
 from hitl_mcp.service.inbox.render import page
-from hitl_mcp.service.inbox.session import COOKIE, check_origin, check_token, person_at, set_session, visit_of
+from hitl_mcp.service.inbox.session import check_origin, check_token, person_at, session_of, set_session, visit_of
 from hitl_mcp.service.store.base import Tx
 
 MAX_NAME = 200
@@ -83,7 +83,7 @@ class Team:
         check_origin(request, self._services.keys.inbox_origin)
         form = await request.form(max_files=0, max_fields=MAX_FIELDS)
         code = str(request.path_params["code"])
-        person = await person_at(self._services, request.cookies.get(COOKIE, ""))
+        person = await person_at(self._services, session_of(request, self._services.keys))
         if person is not None:
             try:
                 await self._services.store.write(lambda tx: members.join_as(tx, code, person))
@@ -117,7 +117,7 @@ class Team:
             return loop.name, loop.description
 
         name, description = await self._services.store.read(read)
-        person = await person_at(self._services, request.cookies.get(COOKIE, ""))
+        person = await person_at(self._services, session_of(request, self._services.keys))
         typed = {name: field(form, name) if form is not None else "" for name in ("name", "email")}
         return page(
             "join.html", status, code=code, loop=name, description=description, person=person, fault=fault, typed=typed

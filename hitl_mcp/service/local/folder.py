@@ -6,7 +6,7 @@ import os
 import secrets
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -40,7 +40,7 @@ class DataFolder:
     """The files of one local service."""
 
     path: Path
-    secret: bytes
+    secret: bytes = field(repr=False)
 
     @property
     def database(self) -> Path:
