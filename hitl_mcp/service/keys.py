@@ -85,6 +85,11 @@ def create(tx: Tx, new: NewKey) -> tuple[Secrets, dict[str, Any]]:
 _listed = select(api_keys, users.c.name.label("person"), users.c.email).join(users, users.c.id == api_keys.c.user_id)
 
 
+def named(tx: Tx, key_id: str) -> str:
+    """What the operator calls a key."""
+    return str(tx.connection.execute(select(api_keys.c.name).where(api_keys.c.id == key_id)).scalar_one())
+
+
 def listed(tx: Tx) -> list[dict[str, Any]]:
     """Every key but the data folder's own, oldest first; never its secret."""
     found = _listed.where(api_keys.c.key_hash.is_not(None)).order_by(api_keys.c.created_at, api_keys.c.id)

@@ -339,6 +339,7 @@ async def test_a_question_carries_no_link_to_the_inbox_itself(folder: Path) -> N
         said = page.partition('class="said"')[2].partition("</section>")[0]
         assert said.count("<a ") == 1 and 'href="https://files.example/contract.pdf"' in said
         assert all(f'href="{one}' not in page for one in ours)
+        assert "<dt>With the API key</dt><dd>tests</dd>" in page, "whatever name the agent gives itself"
 
 
 async def test_what_somebody_typed_is_never_markup(folder: Path) -> None:

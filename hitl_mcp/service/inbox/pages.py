@@ -14,7 +14,7 @@ from hitl_mcp.contract.ids import is_id
 from hitl_mcp.contract.models import ReviewRequest
 from hitl_mcp.contract.states import Kind, Status
 from hitl_mcp.errors import AnswerRejected, BadRequest, Conflict, NotFound, ServiceFault
-from hitl_mcp.service import loops, members, rows
+from hitl_mcp.service import keys, loops, members, rows
 from hitl_mcp.service.clock import moment
 from hitl_mcp.service.context import Keys, Services
 from hitl_mcp.service.inbox import view, words
@@ -30,10 +30,10 @@ MAX_FIELDS = 100
 OLD_FORM = "You have signed in again since this page was opened, so nothing was sent. Look once more, then send it."
 
 
-def own_address(keys: Keys) -> OwnAddress:
+def own_address(known: Keys) -> OwnAddress:
     """Where the inbox answers, as host and port."""
-    parts = urlsplit(keys.inbox_origin)
-    return OwnAddress(parts.hostname or "", parts.port or (443 if keys.is_secure else 80))
+    parts = urlsplit(known.inbox_origin)
+    return OwnAddress(parts.hostname or "", parts.port or (443 if known.is_secure else 80))
 
 
 class Pages:
@@ -153,6 +153,7 @@ class Pages:
                 "item": item,
                 "history": rows.history(tx, request_id),
                 "loop": loops.named(tx, item.loop_id),
+                "key": keys.named(tx, item.api_key_id) if self._services.keys.is_team else None,
                 "open_count": rows.open_count_for(tx, visit.person),
                 "next": next(
                     (other for other in rows.open_requests(tx, visit.person, 2) if other.id != request_id), None
