@@ -8,6 +8,7 @@ visible out of order, a late entry is handed out when it appears, and what clien
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -32,6 +33,9 @@ from hitl_mcp.service.store.tables import events, requests
 log = logging.getLogger(__name__)
 
 RECHECK_SECONDS = 5.0
+QUIET_SECONDS = 1.0
+"""Who begins to listen is told of changes from then on; what came before is in the rows, and at most this much of it
+comes along."""
 BATCH = 100
 CLOSING = ("completed", "timeout", "cancelled")
 
@@ -90,6 +94,7 @@ class Feed:
         self._broker = broker
         self._positions = Positions()
         self._looking = anyio.Lock()
+        self._looked_at = float("-inf")
         self._subscriptions: set[Subscription] = set()
         self._waiters: dict[str, set[anyio.Event]] = {}
         self.closed = False
@@ -114,9 +119,11 @@ class Feed:
         return found
 
     async def run(self) -> None:
-        """Hand out news until cancelled."""
+        """Hand out news until cancelled. While nobody listens the log is read once a second, not at every commit."""
         while True:
             await self._broker.wait(RECHECK_SECONDS)
+            if not (self._subscriptions or self._waiters) and time.monotonic() - self._looked_at < QUIET_SECONDS:
+                continue
             try:
                 await self.look()
             except ServiceFault as fault:  # the next look reads on from the same place
@@ -125,6 +132,7 @@ class Feed:
     async def look(self) -> None:
         """Read what is new and hand it out."""
         async with self._looking:
+            self._looked_at = time.monotonic()
             while not self.closed:
                 news = await self._store.read(self._news)
                 if news.oldest:
