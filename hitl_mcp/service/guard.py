@@ -73,6 +73,9 @@ class Guard:
         if scope["type"] != "http":
             return
         headers = dict(scope["headers"])
+        if len(headers) != len(scope["headers"]) and sum(name == b"host" for name, _ in scope["headers"]) > 1:
+            await _refuse(send, 400, "The request names more than one host")
+            return
         nonce = headers.get(NONCE.lower().encode())
         if nonce is not None and len(nonce) <= MAX_NONCE:
             send = _proving(send, proof(self._keys.proof_secret, nonce.decode("latin-1"), self._keys.internal_port))

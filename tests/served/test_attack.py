@@ -303,6 +303,8 @@ async def test_odd_hosts_origins_and_paths_reach_nothing(folder: Path) -> None:
                 assert answer.startswith(("HTTP/1.1 421", "HTTP/1.1 400")), (other, path, answer[:200])
         forwarded = [("Host", "evil.example"), ("X-Forwarded-Host", host), ("Forwarded", f"host={host}")]
         assert (await raw(port, "/sign-in", forwarded)).startswith("HTTP/1.1 421")
+        for two in ((host, "evil.example"), ("evil.example", host), (host, host)):
+            assert (await raw(port, "/sign-in", [("Host", one) for one in two])).startswith("HTTP/1.1 400")
         absolute = await raw(port, f"{on.origin}/sign-in", [("Host", "evil.example")])
         assert absolute.startswith("HTTP/1.1 421")
         for path in ("/loops/../v1/api/loops", "//v1/api/loops", "/V1/api/loops", "/x/../v1/api/loops", "/MCP",

@@ -137,6 +137,7 @@ async def test_the_log_is_json_with_the_callers_id_and_no_secret(folder: Path) -
             answer = await http.get(f"{routes.REQUESTS}?secret=in-query", headers={"X-Request-Id": "from-the-caller.1"})
             assert answer.headers["x-request-id"] == "from-the-caller.1"
             await http.get(f"/join/{made['invite_code']}")
+            await http.get(f"{on.url}//Join//{made['invite_code']}")
             await http.get(f"/qr/{made['invite_code']}.png")
             body = {"request_text": "the text of a question", "response_type": "boolean"}
             await http.post(routes.LOOP_REQUESTS.format(loop_id=made["loop"]["id"]), json=body)
