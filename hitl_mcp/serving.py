@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import anyio
 
+from hitl_mcp.launcher import end, find
 from hitl_mcp.sdk.endpoint import Endpoint, Fixed
 from hitl_mcp.service.context import Keys, Services
 from hitl_mcp.service.logs import log_as_json
@@ -24,10 +25,20 @@ def serve(settings: Settings) -> None:
     log_as_json(settings.log_level)
     # the event loop and SQLite's writer hand over often; the default of 5 ms would be most of a decision's way
     sys.setswitchinterval(SWITCH_SECONDS)
-    anyio.run(
-        lambda: run_until_told(settings, _say, hosted_by=SERVE, mount=mcp_over_http(settings)),
-        backend_options={"use_uvloop": sys.platform != "win32"},
-    )
+    anyio.run(_serve, settings, backend_options={"use_uvloop": sys.platform != "win32"})
+
+
+async def _serve(settings: Settings) -> None:
+    if settings.database_url is None:
+        await _take_over(settings)
+    await run_until_told(settings, _say, hosted_by=SERVE, mount=mcp_over_http(settings))
+
+
+async def _take_over(settings: Settings) -> None:
+    """A command of the operator may have started the folder's local service meanwhile; it yields to the server."""
+    found = await find(settings.data_dir)
+    if found is not None and found.state.hosted_by == "background":
+        await end(found)
 
 
 def mcp_over_http(settings: Settings) -> Mount:

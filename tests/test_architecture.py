@@ -29,7 +29,7 @@ LAW: dict[str, tuple[str, ...]] = {
     "background": ("errors", "contract", "settings", "service.run"),
     "doctor": ("errors", "contract", "sdk", "launcher", "console", "settings"),
     "console": ("launcher", "sdk", "settings", "service.run"),
-    "serving": ("sdk", "service.context", "service.logs", "service.run", "settings", "tools.http"),
+    "serving": ("launcher", "sdk", "service.context", "service.logs", "service.run", "settings", "tools.http"),
     "stdio": ("errors", "settings", "sdk", "tools", "backends"),
     "terminal": ("errors", "settings"),
     "reviewing": ("errors", "contract", "sdk", "launcher", "terminal"),

@@ -141,6 +141,12 @@ async def stdio_client(folder: Path, era: Era = "auto", /, **more: str) -> Async
         yield client
 
 
+async def settled() -> None:
+    """A moment in which everything waits, where there is one: a running service is never quiet for long."""
+    with anyio.move_on_after(1.0):
+        await anyio.wait_all_tasks_blocked()
+
+
 async def eventually(look: Callable[[], Awaitable[Any]]) -> Any:
     """The first true value of `look`, within the bound of every wait."""
     with anyio.fail_after(WAIT):

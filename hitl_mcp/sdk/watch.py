@@ -15,7 +15,7 @@ from typing import Protocol
 import anyio
 
 from hitl_mcp.contract.models import Change, ReviewRequest
-from hitl_mcp.errors import HITLError
+from hitl_mcp.errors import HITLError, ServiceFault, ServiceNotStarted, Unreachable
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,13 @@ class Watch:
         self.news.set()
 
     async def changed(self, seconds: float) -> bool:
-        """Wait up to `seconds` for something to happen to the request; read it again when it does."""
+        """Wait up to `seconds` for something to happen to the request; read it again when it does.
+
+        A backend that does not answer is asked again until the time is over, so that a wait outlives its restart.
+
+        Raises: what the backend refuses with; ServiceNotStarted.
+        """
+        until = anyio.current_time() + seconds
         with anyio.move_on_after(max(seconds, 0)):
             await self.news.wait()
         if not self.news.is_set():
@@ -73,13 +79,32 @@ class Watch:
             self.request = self._closed
             return True
         try:
-            fresh = await self._source.get_request(self.request.id)
+            fresh = await self._look(until)
         except BaseException:
             self.news.set()  # not looked yet
             raise
+        if fresh is None:
+            self.news.set()
+            return False
         if fresh != self.request:  # else the waiter and its caller go on sharing one copy
             self.request = fresh
         return True
+
+    async def _look(self, until: float) -> ReviewRequest | None:
+        """The request as it stands, or nothing when the backend did not answer in time."""
+        failures = 0
+        while True:
+            try:
+                return await self._source.get_request(self.request.id)
+            except ServiceNotStarted:
+                raise
+            except (Unreachable, ServiceFault) as fault:
+                log.info("The request could not be read: %s", fault)
+            failures += 1
+            pause = min(MAX_BACKOFF_SECONDS, 0.05 * 2**failures) * random.uniform(0.5, 1)
+            if anyio.current_time() + pause > until:
+                return None
+            await anyio.sleep(pause)
 
 
 class Watcher:

@@ -15,7 +15,7 @@ from hitl_mcp.service.store import Notice, Tx
 from hitl_mcp.service.store.connect import CHANNEL
 from hitl_mcp.service.store.postgres import PostgresStore, open_postgres
 from tests import postgres
-from tests.world import WAIT, eventually
+from tests.world import WAIT, eventually, settled
 
 pytestmark = pytest.mark.anyio
 
@@ -111,7 +111,7 @@ async def test_who_waits_is_woken(broker: Broker) -> None:
     with anyio.fail_after(WAIT):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(broker.wait, FOREVER)
-            await anyio.wait_all_tasks_blocked()
+            await settled()
             broker.publish([Notice(1, "a")])
 
 

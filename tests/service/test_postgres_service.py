@@ -32,7 +32,7 @@ from hitl_mcp.service.store.tables import requests
 from tests import postgres
 from tests.service.chain import faults
 from tests.service.hold import Hold
-from tests.world import WAIT, eventually, settings_for
+from tests.world import WAIT, eventually, settings_for, settled
 
 pytestmark = pytest.mark.anyio
 
@@ -131,7 +131,7 @@ async def test_what_is_decided_at_one_process_is_told_at_the_other(tmp_path: Pat
             async with anyio.create_task_group() as tasks:
                 for request in asked:
                     tasks.start_soon(decided, both.here.client, request, results)
-                await anyio.wait_all_tasks_blocked()
+                await settled()
                 async with anyio.create_task_group() as answers:
                     for request in asked:
                         answers.start_soon(both.there.answer, request)
@@ -145,7 +145,7 @@ async def test_a_process_that_hears_nothing_finds_it_all_the_same(tmp_path: Path
         with anyio.fail_after(WAIT):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(decided, both.there.client, request, results)
-                await anyio.wait_all_tasks_blocked()
+                await settled()
                 await both.here.answer(request)
         assert [request.decision for request in results] == ["approved"]
 

@@ -20,7 +20,7 @@ from hitl_mcp.service.store.tables import api_keys, facts
 from hitl_mcp.service.store.writer import MAX_UNITS, MAX_WAITING
 from tests.service.stage import stage
 from tests.service.test_storage import has, put, results_of, writer_held
-from tests.world import WAIT, SimulatedClock, eventually
+from tests.world import WAIT, SimulatedClock, eventually, settled
 
 pytestmark = pytest.mark.anyio
 
@@ -118,7 +118,7 @@ async def test_a_full_queue_refuses_and_says_when_to_come_back(store: SQLiteStor
         async with anyio.create_task_group() as tasks, writer_held(store):
             for number in range(MAX_WAITING):
                 tasks.start_soon(store.write, put(f"fact {number}"))
-            await anyio.wait_all_tasks_blocked()
+            await settled()
             with pytest.raises(ServiceFault, match="Too much") as refused:
                 await store.write(put("one too many"))
             assert (refused.value.status, refused.value.retry_after) == (503, 1)
@@ -141,7 +141,7 @@ async def test_a_client_comes_back_to_a_full_queue_when_it_is_told_to(folder: Pa
             async with anyio.create_task_group() as tasks, writer_held(on.services.store):
                 for number in range(MAX_WAITING):
                     tasks.start_soon(on.services.store.write, put(f"fact {number}"))
-                await anyio.wait_all_tasks_blocked()
+                await settled()
                 refused = await on.wire.send("POST", path, new.model_dump(mode="json"))
                 assert (refused.status, refused.headers["retry-after"]) == (503, "1")
                 assert refused.body["error"] is True
@@ -170,7 +170,7 @@ async def test_an_ending_store_finishes_what_it_took_and_takes_no_more(store: SQ
         async with anyio.create_task_group() as tasks, writer_held(store):
             for name in ("a", "b", "c"):
                 tasks.start_soon(one, name)
-            await anyio.wait_all_tasks_blocked()
+            await settled()
             tasks.start_soon(anyio.to_thread.run_sync, store.close, WAIT)
             await eventually(refuses)
             assert results == []

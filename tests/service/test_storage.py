@@ -21,7 +21,7 @@ from hitl_mcp.service.store.sqlite import SQLiteStore
 from hitl_mcp.service.store.tables import api_keys, facts
 from tests import postgres
 from tests.service.hold import Hold
-from tests.world import WAIT, SimulatedClock, eventually
+from tests.world import WAIT, SimulatedClock, eventually, settled
 
 pytestmark = pytest.mark.anyio
 
@@ -139,7 +139,7 @@ async def results_of(store: Store, *units: Unit[Any]) -> list[Any]:
         async with anyio.create_task_group() as tasks, writer_held(store):
             for index, unit in enumerate(units):
                 tasks.start_soon(one, index, unit)
-            await anyio.wait_all_tasks_blocked()
+            await settled()
     return results
 
 
@@ -154,13 +154,13 @@ async def test_who_has_a_result_can_read_what_it_tells_of(store: Store) -> None:
     with anyio.fail_after(WAIT):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(store.write, hold)
-            await anyio.wait_all_tasks_blocked()
+            await settled()
             tasks.start_soon(first)
             tasks.start_soon(store.write, slow)
-            await anyio.wait_all_tasks_blocked()
+            await settled()
             hold.release()
             await slow.is_entered()
-            await anyio.wait_all_tasks_blocked()
+            await settled()
             told = bool(done)
             assert await has(store, "first") or not told
             slow.release()
@@ -212,7 +212,7 @@ async def test_a_caller_that_is_cancelled_does_not_undo_its_unit(store: Store) -
         async with writer_held(store), anyio.create_task_group() as tasks:
             tasks.start_soon(store.write, put("given up"))
             tasks.start_soon(store.write, count_up)
-            await anyio.wait_all_tasks_blocked()
+            await settled()
             tasks.cancel_scope.cancel()
         await eventually(lambda: has(store, "given up"))
 
@@ -315,6 +315,6 @@ async def test_the_time_of_a_unit_is_read_when_it_runs_not_when_it_was_asked_for
     asked_at = clock.now
     async with anyio.create_task_group() as tasks, writer_held(store):
         tasks.start_soon(one)
-        await anyio.wait_all_tasks_blocked()
+        await settled()
         clock.move(8 * 3_600)
     assert times == [asked_at + 8 * 3_600_000]

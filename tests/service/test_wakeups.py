@@ -14,7 +14,7 @@ from hitl_mcp.sdk import AsyncHITLClient
 from hitl_mcp.service.store import Notice
 from tests.service.proxy import Proxy, proxied
 from tests.service.stage import Place, Stage, stage
-from tests.world import WAIT, eventually
+from tests.world import WAIT, eventually, settled
 
 pytestmark = pytest.mark.anyio
 
@@ -53,7 +53,7 @@ async def test_with_every_wake_up_dropped_all_decisions_still_arrive(place: Plac
                 tasks.start_soon(decided, on.agent, watched, results)
                 tasks.start_soon(decided, on.agent, withdrawn, results)
                 tasks.start_soon(poll)
-                await anyio.wait_all_tasks_blocked()
+                await settled()
                 await on.reviewer.answer(watched.request_id, "approve")
                 await on.reviewer.answer(polled.request_id, "reject")
                 await on.agent.cancel_request(withdrawn.request_id)
@@ -96,7 +96,7 @@ async def test_a_decision_made_while_the_line_was_dead_is_told_when_it_is_back(p
                 proxy.refusing = True
                 await proxy.cut()
                 await on.reviewer.answer(created.request_id, "needs_changes")
-                await anyio.wait_all_tasks_blocked()
+                await settled()
                 assert results == []
                 proxy.refusing = False
         assert [request.decision for request in results] == ["needs_changes"]
@@ -147,7 +147,7 @@ async def test_what_the_stream_carries_is_what_a_read_says(place: Place) -> None
             async with anyio.create_task_group() as tasks:
                 for created in asked:
                     tasks.start_soon(decided, on.agent, created, results)
-                await anyio.wait_all_tasks_blocked()
+                await settled()
                 await on.reviewer.answer(asked[0].request_id, "approve", comment="Fine ‘as it is’")
                 await on.agent.cancel_request(asked[1].request_id)
         for request in results:

@@ -11,7 +11,7 @@ from mcp.server.auth.provider import AccessToken
 
 from hitl_mcp.sdk.endpoint import Endpoint
 from hitl_mcp.tools.http.keys import KeyVerifier
-from tests.world import WAIT, world
+from tests.world import WAIT, settled, world
 
 pytestmark = pytest.mark.anyio
 
@@ -44,7 +44,7 @@ async def test_one_look_serves_all_who_wait_for_it(folder: Path) -> None:
             async with anyio.create_task_group() as tasks:
                 for _ in range(5):
                     tasks.start_soon(verify)
-                await anyio.wait_all_tasks_blocked()
+                await settled()
                 assert way.asked == 1
                 way.gate.set()
             assert good[0] is not None and all(one is good[0] for one in good)
@@ -67,9 +67,9 @@ async def test_who_waits_goes_on_when_whoever_asked_was_cut_off(folder: Path) ->
         with anyio.fail_after(WAIT):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(verify, cut)
-                await anyio.wait_all_tasks_blocked()
+                await settled()
                 tasks.start_soon(verify, anyio.CancelScope())
-                await anyio.wait_all_tasks_blocked()
+                await settled()
                 cut.cancel()
                 way.gate.set()
         assert len(good) == 1 and good[0] is not None
