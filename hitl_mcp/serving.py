@@ -12,8 +12,8 @@ import anyio
 from hitl_mcp.launcher import end, find
 from hitl_mcp.sdk.endpoint import Endpoint, Fixed
 from hitl_mcp.service.context import Keys, Services
-from hitl_mcp.service.logs import log_as_json
 from hitl_mcp.service.run import SERVE, Mount, run_until_told
+from hitl_mcp.service.web.logs import log_as_json
 from hitl_mcp.settings import Settings, listed
 from hitl_mcp.tools.http.app import MCPOverHTTP, create_mcp_app
 

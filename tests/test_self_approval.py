@@ -14,9 +14,9 @@ from starlette.routing import Route
 from hitl_mcp.backends import open_backend
 from hitl_mcp.contract import routes
 from hitl_mcp.sdk import http
-from hitl_mcp.service.app import create_api
 from hitl_mcp.service.inbox import create_doorstep, create_inbox
 from hitl_mcp.service.run import running
+from hitl_mcp.service.web.app import create_api
 from tests.tools.test_asking import told
 from tests.world import running_service, settings_for, sign_in, stdio_client
 

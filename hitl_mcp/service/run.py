@@ -25,7 +25,6 @@ from hitl_mcp import __version__
 from hitl_mcp.contract import local as derive
 from hitl_mcp.contract.local import CONTRACT_VERSION, ServiceState
 from hitl_mcp.service import people
-from hitl_mcp.service.app import create_app
 from hitl_mcp.service.broker import Broker
 from hitl_mcp.service.clock import Clock, wall_clock
 from hitl_mcp.service.context import Keys, Presence, Services
@@ -34,14 +33,15 @@ from hitl_mcp.service.lifecycle import Lifecycle
 from hitl_mcp.service.local.folder import DataFolder
 from hitl_mcp.service.local.idle import end_when_idle
 from hitl_mcp.service.local.socket import internal, listen, listen_at
-from hitl_mcp.service.logs import LoggedRequests
 from hitl_mcp.service.notify.announcer import announce_questions
 from hitl_mcp.service.notify.browser import BrowserOpener
 from hitl_mcp.service.notify.desktop import Desktop
 from hitl_mcp.service.outgoing.guard import Outgoing
-from hitl_mcp.service.protocol import BoundedProtocol
 from hitl_mcp.service.storage import open_storage
 from hitl_mcp.service.timers import Timers
+from hitl_mcp.service.web.app import create_app
+from hitl_mcp.service.web.logs import LoggedRequests
+from hitl_mcp.service.web.protocol import BoundedProtocol
 from hitl_mcp.settings import Settings, can_show_a_browser, has_session_bus, listed
 
 log = logging.getLogger(__name__)

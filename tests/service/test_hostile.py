@@ -12,7 +12,7 @@ import pytest
 from hitl_mcp.contract import routes
 from hitl_mcp.contract.answers import ResponseType
 from hitl_mcp.service.description.examples import BODIES
-from hitl_mcp.service.guard import MAX_BODY_BYTES
+from hitl_mcp.service.web.guard import MAX_BODY_BYTES
 from tests.service.hostile import NOTHING, head_of, raw, send, unharmed
 from tests.service.stage import Stage
 

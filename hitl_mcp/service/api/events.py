@@ -10,9 +10,9 @@ from fastapi.responses import StreamingResponse
 
 from hitl_mcp.contract import routes
 from hitl_mcp.contract.models import Change
-from hitl_mcp.service.auth import RequestReader, ServicesHere
 from hitl_mcp.service.context import Services
-from hitl_mcp.service.envelope import reply
+from hitl_mcp.service.web.auth import RequestReader, ServicesHere
+from hitl_mcp.service.web.envelope import reply
 
 router = APIRouter(tags=["events"])
 

@@ -8,9 +8,9 @@ from hitl_mcp.contract import routes
 from hitl_mcp.service import rows
 from hitl_mcp.service.api.parameters import RequestId
 from hitl_mcp.service.api.requests import shown
-from hitl_mcp.service.auth import RequestReader, ServicesHere
-from hitl_mcp.service.envelope import reply
 from hitl_mcp.service.first_generation.answers import top_level
+from hitl_mcp.service.web.auth import RequestReader, ServicesHere
+from hitl_mcp.service.web.envelope import reply
 
 router = APIRouter(tags=["first generation"])
 

@@ -8,8 +8,8 @@ from hitl_mcp import __version__
 from hitl_mcp.contract import routes
 from hitl_mcp.errors import HITLError, ServiceFault
 from hitl_mcp.service import rows
-from hitl_mcp.service.auth import ServicesHere
-from hitl_mcp.service.envelope import reply
+from hitl_mcp.service.web.auth import ServicesHere
+from hitl_mcp.service.web.envelope import reply
 
 router = APIRouter(tags=["operating"])
 

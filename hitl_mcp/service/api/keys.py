@@ -12,9 +12,9 @@ from hitl_mcp.contract.teams import DEFAULT_SCOPES, Email, Scope
 from hitl_mcp.contract.text import STORABLE
 from hitl_mcp.service import keys, members
 from hitl_mcp.service.api.parameters import KeyId
-from hitl_mcp.service.auth import ConsoleCaller, ServicesHere
-from hitl_mcp.service.envelope import reply
 from hitl_mcp.service.store.base import Tx
+from hitl_mcp.service.web.auth import ConsoleCaller, ServicesHere
+from hitl_mcp.service.web.envelope import reply
 
 router = APIRouter(tags=["keys"])
 

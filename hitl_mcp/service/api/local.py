@@ -15,9 +15,9 @@ from hitl_mcp.contract.states import Channel
 from hitl_mcp.contract.teams import Email
 from hitl_mcp.contract.text import Text
 from hitl_mcp.service import people, rows
-from hitl_mcp.service.auth import ConsoleCaller, ReviewerCaller, ServicesHere
-from hitl_mcp.service.envelope import reply
 from hitl_mcp.service.store.base import Tx
+from hitl_mcp.service.web.auth import ConsoleCaller, ReviewerCaller, ServicesHere
+from hitl_mcp.service.web.envelope import reply
 
 router = APIRouter(tags=["local"])
 

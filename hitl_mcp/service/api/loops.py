@@ -17,12 +17,12 @@ from hitl_mcp.contract.teams import LoopChange, NewLoop
 from hitl_mcp.service import loops, members
 from hitl_mcp.service.actors import Agent
 from hitl_mcp.service.api.parameters import InviteCode, LoopId
-from hitl_mcp.service.auth import AgentCaller, LoopReader, LoopWriter, ServicesHere
 from hitl_mcp.service.context import Keys
-from hitl_mcp.service.envelope import reply
-from hitl_mcp.service.limits import rate_of
 from hitl_mcp.service.qr import png
 from hitl_mcp.service.store.base import Tx
+from hitl_mcp.service.web.auth import AgentCaller, LoopReader, LoopWriter, ServicesHere
+from hitl_mcp.service.web.envelope import reply
+from hitl_mcp.service.web.limits import rate_of
 
 router = APIRouter(tags=["loops"])
 

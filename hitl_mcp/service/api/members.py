@@ -8,10 +8,10 @@ from hitl_mcp.contract import routes
 from hitl_mcp.contract.teams import Member, NewMember
 from hitl_mcp.service import loops, members
 from hitl_mcp.service.api.parameters import LoopId, UserId
-from hitl_mcp.service.auth import LoopReader, MemberWriter, ServicesHere
 from hitl_mcp.service.clock import moment
-from hitl_mcp.service.envelope import reply
 from hitl_mcp.service.store.base import Tx
+from hitl_mcp.service.web.auth import LoopReader, MemberWriter, ServicesHere
+from hitl_mcp.service.web.envelope import reply
 
 router = APIRouter(tags=["members"])
 

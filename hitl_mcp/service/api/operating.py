@@ -9,9 +9,9 @@ from fastapi import APIRouter, Response
 from hitl_mcp.contract import routes
 from hitl_mcp.contract.operating import NewBackup
 from hitl_mcp.errors import BadRequest
-from hitl_mcp.service.auth import ConsoleCaller, ServicesHere
 from hitl_mcp.service.checks import checks
-from hitl_mcp.service.envelope import reply
+from hitl_mcp.service.web.auth import ConsoleCaller, ServicesHere
+from hitl_mcp.service.web.envelope import reply
 
 router = APIRouter(tags=["operating"])
 

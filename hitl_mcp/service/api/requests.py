@@ -23,16 +23,16 @@ from hitl_mcp.errors import BadRequest
 from hitl_mcp.service import loops, rows
 from hitl_mcp.service.actors import Agent
 from hitl_mcp.service.api.parameters import LoopId, LoopRef, RequestId
-from hitl_mcp.service.auth import Asker, RequestReader, ServicesHere
 from hitl_mcp.service.context import Services
-from hitl_mcp.service.envelope import reply
 from hitl_mcp.service.first_generation.answers import top_level
 from hitl_mcp.service.first_generation.body import FirstRequest, TaggedCurrent, TaggedFirst, generation_of
 from hitl_mcp.service.first_generation.body import asked as first_generation
 from hitl_mcp.service.lifecycle.asking import Asked
-from hitl_mcp.service.limits import give_back
 from hitl_mcp.service.outgoing.images import Image, fetch_images
 from hitl_mcp.service.store.base import Tx
+from hitl_mcp.service.web.auth import Asker, RequestReader, ServicesHere
+from hitl_mcp.service.web.envelope import reply
+from hitl_mcp.service.web.limits import give_back
 
 router = APIRouter(tags=["requests"])
 

@@ -10,8 +10,8 @@ from hitl_mcp.contract import routes
 from hitl_mcp.contract.models import NewAnswer
 from hitl_mcp.service import rows
 from hitl_mcp.service.api.parameters import RequestId
-from hitl_mcp.service.auth import ReviewerCaller, ServicesHere
-from hitl_mcp.service.envelope import reply
+from hitl_mcp.service.web.auth import ReviewerCaller, ServicesHere
+from hitl_mcp.service.web.envelope import reply
 
 router = APIRouter(tags=["reviews"])
 

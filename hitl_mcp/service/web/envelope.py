@@ -12,7 +12,7 @@ from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 
 from hitl_mcp.errors import AnswerRejected, BadRequest, Refused, refusal
-from hitl_mcp.service.faults import refusal_of
+from hitl_mcp.service.web.faults import refusal_of
 
 
 def reply(

@@ -7,7 +7,6 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from hitl_mcp import __version__
-from hitl_mcp.service import envelope
 from hitl_mcp.service.api import (
     events,
     first_generation,
@@ -20,14 +19,15 @@ from hitl_mcp.service.api import (
     requests,
     reviews,
 )
-from hitl_mcp.service.auth import KnownKeys
 from hitl_mcp.service.context import Services
 from hitl_mcp.service.description.pages import description_routes
-from hitl_mcp.service.guard import Faces, Guard
 from hitl_mcp.service.inbox import create_doorstep, create_inbox
-from hitl_mcp.service.limits import RateHeaders
-from hitl_mcp.service.methods import AllowedMethods
-from hitl_mcp.service.prefixes import Prefixes
+from hitl_mcp.service.web import envelope
+from hitl_mcp.service.web.auth import KnownKeys
+from hitl_mcp.service.web.guard import Faces, Guard
+from hitl_mcp.service.web.limits import RateHeaders
+from hitl_mcp.service.web.methods import AllowedMethods
+from hitl_mcp.service.web.prefixes import Prefixes
 
 EXPOSED = ["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After", "X-Request-Id",
            "Mcp-Session-Id"]  # fmt: skip

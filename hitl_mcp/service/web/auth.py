@@ -22,7 +22,7 @@ from hitl_mcp.errors import NotAllowed, NotAuthorised
 from hitl_mcp.service import keys, people
 from hitl_mcp.service.actors import Agent, Console, Person
 from hitl_mcp.service.context import Services
-from hitl_mcp.service.limits import count_call
+from hitl_mcp.service.web.limits import count_call
 
 MAX_CLIENT_NAME = 100
 REMEMBERED_MS = 2_000
