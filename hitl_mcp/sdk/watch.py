@@ -102,9 +102,9 @@ class Watch:
                 log.info("The request could not be read: %s", fault)
             failures += 1
             pause = min(MAX_BACKOFF_SECONDS, 0.05 * 2**failures) * random.uniform(0.5, 1)
-            if anyio.current_time() + pause > until:
+            await anyio.sleep(pause)  # also before giving up: who waits on must not ask without a pause
+            if anyio.current_time() >= until:
                 return None
-            await anyio.sleep(pause)
 
 
 class Watcher:

@@ -222,10 +222,11 @@ class Desk:
             return watch.request
 
     async def _changed(self, watch: Watch, seconds: float) -> None:
+        until = time.monotonic() + seconds
         with anyio.move_on_after(seconds):
             await watch.news.wait()
         if watch.news.is_set() and not self._draining:
-            await watch.changed(0)
+            await watch.changed(until - time.monotonic())
 
 
 class Reception(Protocol):
