@@ -68,16 +68,25 @@ class Face:
     @asynccontextmanager
     async def client(self, transport: Transport, era: Era = "auto", key: str | None = None) -> AsyncGenerator[Client]:
         """A real MCP client."""
-        if transport == "sse":
-            headers = {"Authorization": f"Bearer {self.key if key is None else key}"}
-            async with Client(sse_client(f"{self.url}/sse", headers=headers), mode=era) as client:
-                yield client
-            return
-        async with (
-            self.http(key) as http,
-            Client(streamable_http_client(f"{self.url}/mcp", http_client=http), mode=era) as client,
-        ):
+        async with self.http(key) as http, over_http(http, transport, era) as client:
             yield client
+
+
+@asynccontextmanager
+async def over_http(http: httpx2.AsyncClient, transport: str, era: Era) -> AsyncGenerator[Client]:
+    """A real MCP client of the server that `http` is for, with its key.
+
+    Args:
+        transport: `http` or `sse`.
+    """
+    url = str(http.base_url).rstrip("/")
+    if transport == "sse":
+        headers = {"Authorization": http.headers["Authorization"]}
+        async with Client(sse_client(f"{url}/sse", headers=headers), mode=era) as client:
+            yield client
+        return
+    async with Client(streamable_http_client(f"{url}/mcp", http_client=http), mode=era) as client:
+        yield client
 
 
 @asynccontextmanager

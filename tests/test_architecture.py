@@ -69,6 +69,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "service.web.limits",
         "service.media",
         "service.members",
+        "service.membership",
     ),
     "asyncpg": ("service.store", "service.broker"),
     "segno": ("service.qr",),

@@ -13,6 +13,7 @@ from hitl_mcp.contract.teams import LoopChange
 from hitl_mcp.errors import BadRequest, NotAllowed, NotFound
 from hitl_mcp.service.actors import Agent
 from hitl_mcp.service.clock import moment
+from hitl_mcp.service.membership import JOINED, answered_by, is_member
 from hitl_mcp.service.rows import IS_OPEN, SOME_OPEN, columns
 from hitl_mcp.service.store.base import Tx
 from hitl_mcp.service.store.tables import loops, members, requests
@@ -32,8 +33,7 @@ _all = (
     .where(loops.c.archived_at.is_(None))
     .order_by(loops.c.created_at, loops.c.id)
 )
-_joined = select(members.c.loop_id).where(members.c.user_id == bindparam("user_id"), members.c.status == "active")
-_of_person = _all.where(or_(loops.c.creator_id == bindparam("user_id"), loops.c.id.in_(_joined)))
+_of_person = _all.where(or_(loops.c.creator_id == bindparam("user_id"), loops.c.id.in_(JOINED)))
 _one = _all.where(loops.c.id == bindparam("loop_id"))
 _where_to_ask = select(
     loops.c.creator_id,
@@ -43,9 +43,6 @@ _where_to_ask = select(
     .label("reached"),
     SOME_OPEN.scalar_subquery().label("ahead"),
 ).where(loops.c.id == bindparam("loop_id"), loops.c.archived_at.is_(None))
-_is_member = select(members.c.user_id).where(
-    members.c.loop_id == bindparam("loop_id"), members.c.user_id == bindparam("user_id"), members.c.status == "active"
-)
 _open_in = select(func.count()).where(
     requests.c.loop_id == bindparam("loop_id"), IS_OPEN, requests.c.timeout_at > bindparam("now")
 )
@@ -59,6 +56,12 @@ def _loop(row: Row[Any]) -> Loop:
 def listed(tx: Tx, user_id: str) -> list[Loop]:
     """The loops a person made or is an active member of, oldest first."""
     return [_loop(row) for row in tx.connection.execute(_of_person, {"now": tx.now, "user_id": user_id})]
+
+
+def joined(tx: Tx, user_id: str) -> list[Loop]:
+    """The loops a person is an active member of, oldest first."""
+    mine = answered_by(tx, user_id)
+    return [loop for loop in listed(tx, user_id) if loop.id in mine]
 
 
 def visible(tx: Tx, agent: Agent) -> list[Loop]:
@@ -96,19 +99,9 @@ def find_owned(tx: Tx, agent: Agent, loop_id: str, may: str) -> Loop:
     return loop
 
 
-def is_member(tx: Tx, loop_id: str, user_id: str) -> bool:
-    """Whether a person is an active member."""
-    return tx.connection.execute(_is_member, {"loop_id": loop_id, "user_id": user_id}).first() is not None
-
-
 def named(tx: Tx, loop_id: str) -> str:
     """The loop's name, also after it was archived."""
     return str(tx.connection.execute(select(loops.c.name).where(loops.c.id == loop_id)).scalar_one())
-
-
-def answered_by(tx: Tx, user_id: str) -> frozenset[str]:
-    """The loops a person is an active member of; a newcomer who was not confirmed yet is of none."""
-    return frozenset(tx.connection.execute(_joined, {"user_id": user_id}).scalars())
 
 
 def before_asking(tx: Tx, agent: Agent, loop_id: str, most: int) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from hitl_mcp.errors import Conflict, NotAllowed, NotFound
 from hitl_mcp.service import loops
 from hitl_mcp.service.actors import Agent, Person
 from hitl_mcp.service.clock import maybe_moment
+from hitl_mcp.service.membership import is_member
 from hitl_mcp.service.store.base import Tx
 from hitl_mcp.service.store.tables import api_keys, invites, members, requests, sessions, users
 
@@ -230,7 +231,7 @@ _waiting = (
 
 def newcomers(tx: Tx, person: Person) -> list[dict[str, Any]]:
     """Who waits to be confirmed in the loops of this person, and how they came (H10)."""
-    mine = {loop.id: loop for loop in loops.listed(tx, person.user_id) if loops.is_member(tx, loop.id, person.user_id)}
+    mine = {loop.id: loop for loop in loops.joined(tx, person.user_id)}
     if not mine:
         return []
     return [
@@ -272,5 +273,5 @@ def decline(tx: Tx, person: Person, loop_id: str, user_id: str) -> None:
 
 def _only_members(tx: Tx, person: Person, loop_id: str) -> None:
     loops.found(tx, loop_id)
-    if not loops.is_member(tx, loop_id, person.user_id):
+    if not is_member(tx, loop_id, person.user_id):
         raise NotAllowed("Only an active member of the loop can confirm a newcomer")

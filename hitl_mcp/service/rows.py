@@ -13,6 +13,7 @@ from hitl_mcp.contract.states import OPEN, Kind, Status
 from hitl_mcp.errors import NotAllowed, NotFound
 from hitl_mcp.service.actors import Agent, Person
 from hitl_mcp.service.clock import maybe_moment, moment
+from hitl_mcp.service.membership import IN_MY_LOOP, is_member
 from hitl_mcp.service.store.base import Tx
 from hitl_mcp.service.store.tables import events, members, requests, users
 
@@ -113,11 +114,6 @@ def find_own(tx: Tx, agent: Agent, request_id: str) -> ReviewRequest:
     return view(row, tx.now)
 
 
-_in_loop_of = select(members.c.user_id).where(
-    members.c.loop_id == bindparam("loop_id"), members.c.user_id == bindparam("user_id"), members.c.status == "active"
-)
-
-
 def find_readable(tx: Tx, agent: Agent, request_id: str) -> ReviewRequest:
     """One request that this key may read: its own, or one of a loop that its person belongs to (contract section 1.2).
 
@@ -125,8 +121,8 @@ def find_readable(tx: Tx, agent: Agent, request_id: str) -> ReviewRequest:
     """
     row = find(tx, request_id)
     if row["api_key_id"] != agent.api_key_id:
-        near = {"loop_id": row["loop_id"], "user_id": agent.user_id}
-        if not agent.reaches(row["loop_id"]) or tx.connection.execute(_in_loop_of, near).first() is None:
+        loop_id = row["loop_id"]
+        if not agent.reaches(loop_id) or not is_member(tx, loop_id, agent.user_id):
             raise NotAllowed("Access denied to this request")
     return view(row, tx.now)
 
@@ -134,8 +130,7 @@ def find_readable(tx: Tx, agent: Agent, request_id: str) -> ReviewRequest:
 def columns_for(tx: Tx, person: Person, request_id: str) -> Columns:
     """A request's columns, if it is of a loop that this person answers for. Raises: NotFound."""
     row = find(tx, request_id)
-    near = {"loop_id": row["loop_id"], "user_id": person.user_id}
-    if tx.connection.execute(_in_loop_of, near).first() is None:
+    if not is_member(tx, row["loop_id"], person.user_id):
         raise NotFound("Request not found")
     return row
 
@@ -210,12 +205,11 @@ _is_open = and_(IS_OPEN, requests.c.timeout_at > bindparam("now"))
 _open_count = select(func.count()).select_from(requests).where(_is_open)
 SOME_OPEN = select(func.count()).select_from(select(requests.c.id).where(_is_open).limit(bindparam("most")).subquery())
 """How many requests wait for a person, counted up to `most`; it takes `now`."""
-_mine = requests.c.loop_id.in_(
-    select(members.c.loop_id).where(members.c.user_id == bindparam("user_id"), members.c.status == "active")
+_open_of = select(func.count()).select_from(requests).where(_is_open, IN_MY_LOOP)
+_open_first = _view.where(_is_open, IN_MY_LOOP).order_by(_PRIORITY_RANK, requests.c.timeout_at, requests.c.id)
+_recent = (
+    _view.where(~_is_open, IN_MY_LOOP).order_by(requests.c.updated_at.desc(), requests.c.id).limit(bindparam("limit"))
 )
-_open_of = select(func.count()).select_from(requests).where(_is_open, _mine)
-_open_first = _view.where(_is_open, _mine).order_by(_PRIORITY_RANK, requests.c.timeout_at, requests.c.id)
-_recent = _view.where(~_is_open, _mine).order_by(requests.c.updated_at.desc(), requests.c.id).limit(bindparam("limit"))
 
 
 def open_count(tx: Tx) -> int:

@@ -15,9 +15,8 @@ import anyio
 import anyio.to_thread
 import httpx2
 from mcp import Client
-from mcp.client.sse import sse_client
-from mcp.client.streamable_http import streamable_http_client
 
+from tests.mcp_http import over_http
 from tests.served.team import free_port
 from tests.world import WAIT, Era, environment
 
@@ -72,15 +71,7 @@ class Machine:
     @asynccontextmanager
     async def mcp(self, key: str, transport: str, era: Era = "auto") -> AsyncGenerator[Client]:
         """A real MCP client."""
-        if transport == "sse":
-            headers = {"Authorization": f"Bearer {key}"}
-            async with Client(sse_client(f"{self.url}/sse", headers=headers), mode=era) as client:
-                yield client
-            return
-        async with (
-            self.client(key) as http,
-            Client(streamable_http_client(f"{self.url}/mcp", http_client=http), mode=era) as client,
-        ):
+        async with self.client(key) as http, over_http(http, transport, era) as client:
             yield client
 
     async def start(self) -> None:

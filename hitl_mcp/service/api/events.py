@@ -51,9 +51,8 @@ async def _stream(services: Services, api_key_id: str, after: int | None) -> Asy
             yield f"id: {seen}\nevent: ready\ndata: {{}}\n\n".encode()
             while after is not None and (missed := await services.feed.since(seen, api_key_id)):
                 yield _frames(missed)
-                if (
-                    missed[-1].position <= seen
-                ):  # the page was the whole rest, and an entry below is still missing (H23)
+                # the page was the whole rest, and an entry below is still missing (H23)
+                if missed[-1].position <= seen:
                     break
                 seen = missed[-1].position
             while not services.feed.closed:

@@ -56,8 +56,7 @@ async def create_loop(new: NewLoop, agent: LoopWriter, services: ServicesHere) -
         return _whole(tx, agent, services.keys, loop_id), code
 
     loop, code = await services.store.write(make)
-    image = base64.b64encode(png(services.keys.join_url(code))).decode()
-    data = {"loop": loop, "qr_code_base64": f"data:image/png;base64,{image}", **_ways_in(services.keys, code)}
+    data = {"loop": loop, **_invitation(services.keys, code)}
     return reply("Loop created successfully with QR code", data, status=201)
 
 
@@ -98,8 +97,7 @@ async def renew_invite(loop_id: LoopId, agent: LoopWriter, services: ServicesHer
         return members.rotate_code(tx, loop_id, agent.user_id)
 
     code = await services.store.write(renew)
-    image = base64.b64encode(png(services.keys.join_url(code))).decode()
-    data = {"loop_id": loop_id, "qr_code_base64": f"data:image/png;base64,{image}", **_ways_in(services.keys, code)}
+    data = {"loop_id": loop_id, **_invitation(services.keys, code)}
     return reply("Invitation renewed", data, status=201)
 
 
@@ -118,6 +116,11 @@ def _whole(tx: Tx, agent: Agent, keys: Keys, loop_id: str) -> Loop:
     if loop.creator_id == agent.user_id and (code := members.code_of(tx, loop_id)) is not None:
         more |= _ways_in(keys, code)
     return loop.model_copy(update=more)
+
+
+def _invitation(keys: Keys, code: str) -> dict[str, str]:
+    image = base64.b64encode(png(keys.join_url(code))).decode()
+    return {"qr_code_base64": f"data:image/png;base64,{image}", **_ways_in(keys, code)}
 
 
 def _ways_in(keys: Keys, code: str) -> dict[str, str]:

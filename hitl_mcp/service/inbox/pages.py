@@ -22,6 +22,7 @@ from hitl_mcp.service.inbox.forms import Typed, fault_words, new_answer, read_ty
 from hitl_mcp.service.inbox.markdown import OwnAddress, render
 from hitl_mcp.service.inbox.render import page
 from hitl_mcp.service.inbox.session import Visit, check_origin, check_token, has_token, visit_of
+from hitl_mcp.service.membership import answered_by
 from hitl_mcp.service.store.base import Tx
 
 SHOWN = 200
@@ -58,7 +59,7 @@ class Pages:
                 "closed": rows.recently_closed(tx, visit.person, RECENT),
                 "loops": {loop.id: loop.name for loop in loops.listed(tx, visit.person.user_id)},
                 "newcomers": len(members.newcomers(tx, visit.person)),
-                "member": bool(loops.answered_by(tx, visit.person.user_id)),
+                "member": bool(answered_by(tx, visit.person.user_id)),
                 "now": moment(tx.now),
             }
 

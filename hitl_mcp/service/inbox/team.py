@@ -45,8 +45,7 @@ class Team:
         visit = await visit_of(request, self._services)
 
         def read(tx: Tx) -> dict[str, Any]:
-            mine = [loop for loop in loops.listed(tx, visit.person.user_id)
-                    if loops.is_member(tx, loop.id, visit.person.user_id)]  # fmt: skip
+            mine = loops.joined(tx, visit.person.user_id)
             return {
                 "newcomers": members.newcomers(tx, visit.person),
                 "loops": [(loop, members.of_loop(tx, loop.id, loop.creator_id)) for loop in mine],

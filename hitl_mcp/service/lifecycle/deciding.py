@@ -17,8 +17,9 @@ from hitl_mcp.errors import AnswerRejected, BadRequest, Conflict
 from hitl_mcp.service import rows
 from hitl_mcp.service.actors import SYSTEM, Person
 from hitl_mcp.service.lifecycle.record import note
+from hitl_mcp.service.membership import IN_MY_LOOP
 from hitl_mcp.service.store.base import Tx
-from hitl_mcp.service.store.tables import events, members, requests
+from hitl_mcp.service.store.tables import events, requests
 
 CLAIM_MS = 15 * 60_000
 EXPIRE_BATCH = 100
@@ -33,17 +34,14 @@ _free_for_me = or_(
     requests.c.claimed_by == bindparam("user_id"),
     requests.c.claim_expires_at <= bindparam("now"),
 )
-_in_my_loop = requests.c.loop_id.in_(
-    select(members.c.loop_id).where(members.c.user_id == bindparam("user_id"), members.c.status == "active")
-)
-"""Only an active member of the loop answers for it, judged where the answer is written (H10)."""
 _at_revision = requests.c.revision == bindparam("seen")
 _unclaimed: dict[str, Any] = {"claimed_by": None, "claimed_at": None, "claim_expires_at": None}
 _step: dict[str, Any] = {"seq": requests.c.seq + 1, "updated_at": bindparam("now")}
 
+# who answers is an active member of the loop where the answer is written, not only where it was read (H10)
 _decide = (
     update(requests)
-    .where(*_live, _free_for_me, _at_revision, _in_my_loop)
+    .where(*_live, _free_for_me, _at_revision, IN_MY_LOOP)
     .values(
         status="completed", response_by=bindparam("user_id"), response_at=bindparam("now"),
         decided_revision=bindparam("seen"), response_data=bindparam("answer"), response_comment=bindparam("comment"),
@@ -53,7 +51,7 @@ _decide = (
 )  # fmt: skip
 _claim = (
     update(requests)
-    .where(*_live, _free_for_me, _in_my_loop)
+    .where(*_live, _free_for_me, IN_MY_LOOP)
     .values(
         status="claimed", claimed_by=bindparam("user_id"), claimed_at=bindparam("now"),
         claim_expires_at=bindparam("until"), **_step,
@@ -62,7 +60,7 @@ _claim = (
 )  # fmt: skip
 _release = (
     update(requests)
-    .where(*_live, requests.c.status == "claimed", requests.c.claimed_by == bindparam("user_id"), _in_my_loop)
+    .where(*_live, requests.c.status == "claimed", requests.c.claimed_by == bindparam("user_id"), IN_MY_LOOP)
     .values(status="pending", **_unclaimed, **_step)
     .returning(requests.c.seq)
 )

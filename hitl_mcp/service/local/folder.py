@@ -67,11 +67,6 @@ class DataFolder:
         """Touched every second; tells how long the service was down (H14)."""
         return self.path / "alive"
 
-    @property
-    def log_file(self) -> Path:
-        """The service's log."""
-        return self.path / "service.log"
-
 
 def open_folder(path: Path) -> DataFolder:
     """Make the folder and its secret where they are missing.

@@ -52,21 +52,13 @@ def listen(folder: DataFolder, wanted: int) -> Listening:
 
 def listen_at(host: str, port: int) -> socket.socket:
     """A server's own address. Raises: NotConfigured when it cannot be had."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    if sys.platform != "win32":
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        bound.bind((host, port))
-        bound.listen(BACKLOG)
+        return _bound(host, port)
     except OSError as error:
-        bound.close()
         raise NotConfigured(
             f"The server cannot listen on {host} port {port} ({error.strerror or error}). Choose others with HITL_HOST "
             "and HITL_PORT."
         ) from error
-    bound.setblocking(False)
-    return bound
 
 
 def internal() -> socket.socket:
@@ -83,16 +75,24 @@ def _former(folder: DataFolder) -> int | None:
 
 
 def _bind(port: int) -> socket.socket | None:
+    try:
+        return _bound("127.0.0.1", port)
+    except OSError:
+        return None
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # the protocol is named because asyncio sets TCP_NODELAY only then; without it each answer waits 40 ms for an ACK
-    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     # On POSIX this allows coming back at once after a crash; on Windows it would allow two owners.
     if sys.platform != "win32":
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        bound.bind(("127.0.0.1", port))
+        bound.bind((host, port))
         bound.listen(BACKLOG)
     except OSError:
         bound.close()
-        return None
+        raise
     bound.setblocking(False)
     return bound

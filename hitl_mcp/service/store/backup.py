@@ -36,7 +36,7 @@ def back_up(database: Path, target: Path) -> int:
         raise BadRequest(f"{target} is there already. Name a file that does not exist yet")
     fresh = target.with_name(f"{target.name}.part")
     try:
-        with closing(sqlite3.connect(f"file:{quote(database.as_posix())}?mode=ro", uri=True)) as raw:
+        with closing(_read_only(database)) as raw:
             backup_to(raw, fresh)
         if (fault := _fault_of(fresh)) is not None:
             raise ServiceFault(f"The copy is not whole ({fault}). Nothing was changed; check the disk")
@@ -61,7 +61,7 @@ def restore(database: Path, backups: Path, source: Path) -> Path | None:
         raise NotConfigured(f"{source} is no whole hitl-mcp database ({fault}). Nothing was changed.")
     fresh = database.with_name(f"{database.name}.restored")
     try:
-        with closing(sqlite3.connect(f"file:{quote(source.absolute().as_posix())}?mode=ro", uri=True)) as raw:
+        with closing(_read_only(source)) as raw:
             backup_to(raw, fresh)
         former = _put_aside(database, backups) if database.exists() else None
         fresh.replace(database)
@@ -70,6 +70,10 @@ def restore(database: Path, backups: Path, source: Path) -> Path | None:
         raise NotConfigured(f"{source} could not be restored ({error}). The database is as it was.") from error
     finally:
         fresh.unlink(missing_ok=True)
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{quote(path.absolute().as_posix())}?mode=ro", uri=True)
 
 
 def _put_aside(database: Path, backups: Path) -> Path:
@@ -86,7 +90,7 @@ def _put_aside(database: Path, backups: Path) -> Path:
 def _fault_of(path: Path) -> str | None:
     """What is wrong with a file as a database of ours, or nothing."""
     try:
-        with closing(sqlite3.connect(f"file:{quote(path.absolute().as_posix())}?mode=ro", uri=True)) as raw:
+        with closing(_read_only(path)) as raw:
             verdict = str(raw.execute("PRAGMA integrity_check(1)").fetchone()[0])
             if verdict != "ok":
                 return verdict
