@@ -5,22 +5,31 @@ class. "Nobody decided in time" and "a person said no" are results, never except
 
     HITLError
     ├── NotConfigured         a setting is missing, contradictory or not supported yet
+    ├── NotSupported          this kind of backend cannot do it: .operation, .backend
     ├── Unreachable           nobody answered; nothing is known about what was asked
+    │   ├── TimedOut          no answer within the time the caller set
     │   └── ServiceNotStarted the local service could not be started; says why and what to do
     ├── ContractBroken        an answer came that cannot be read; it is never taken for a decision
     ├── AnswerRejected        a value does not fit its response type: .field, .reason
+    ├── BatchFailed           some items of a batch failed: .results, item by item
     └── Refused               the service said no: .status, .message, .details
-        ├── BadRequest        400, 413, 422
+        ├── BadRequest        400, 413, 422: .field where it is known
         ├── NotAuthorised     401
         ├── NotAllowed        403
         ├── NotFound          404
-        ├── Conflict          409: somebody was first, or the request changed meanwhile
-        ├── TooManyRequests   429: .details may say when to come back
+        │   └── ReviewNotFound the oldest vocabulary's name for it
+        ├── Conflict          409: somebody was first, or the request changed meanwhile: .decided_by
+        ├── TooManyRequests   429: .reset_at says when to come back, where it is known
         └── ServiceFault      5xx: the service could not do it; nothing was decided
+
+`hitl_mcp.exceptions` has the same classes under the names that Python programmers look for.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, ClassVar, cast
 
 
@@ -32,8 +41,27 @@ class NotConfigured(HITLError):
     """A setting is missing, contradictory or not supported yet; the message names it."""
 
 
+class NotSupported(HITLError):
+    """This kind of backend cannot do it, and nothing was sent.
+
+    Args:
+        operation: what was wanted, in the client's own word (`update_request`).
+        backend: `local`, `server` or `cloud`.
+        instead: one sentence that says what to do.
+    """
+
+    def __init__(self, operation: str, backend: str, instead: str) -> None:
+        super().__init__(f"{operation} is not supported by this backend ({backend}). {instead}")
+        self.operation = operation
+        self.backend = backend
+
+
 class Unreachable(HITLError):
     """Nobody answered. Nothing is known about what was asked."""
+
+
+class TimedOut(Unreachable):
+    """No answer came within the time that the caller set."""
 
 
 class ServiceNotStarted(Unreachable):
@@ -58,6 +86,19 @@ class AnswerRejected(HITLError):
         self.reason = reason
 
 
+class BatchFailed(HITLError):
+    """Some items of a batch failed; nothing that succeeded is undone.
+
+    Args:
+        results: one entry for each item, in order: its result, or the exception it failed with.
+    """
+
+    def __init__(self, results: Sequence[Any]) -> None:
+        failed = [result for result in results if isinstance(result, Exception)]
+        super().__init__(f"{len(failed)} of {len(results)} failed; the first: {failed[0] if failed else 'none'}")
+        self.results = list(results)
+
+
 class Refused(HITLError):
     """The service said no.
 
@@ -78,13 +119,24 @@ class Refused(HITLError):
     @property
     def retry_after(self) -> float | None:
         """Seconds after which the same call may succeed, where the service says so."""
-        known = cast("dict[str, Any]", self.details) if isinstance(cast("object", self.details), dict) else {}
-        value = known.get("retry_after")
+        value = self._known.get("retry_after")
         return float(value) if isinstance(value, int | float) else None
+
+    @property
+    def _known(self) -> dict[str, Any]:
+        return cast("dict[str, Any]", self.details) if isinstance(cast("object", self.details), dict) else {}
 
 
 class BadRequest(Refused):
     """What was sent cannot be accepted as it is."""
+
+    @property
+    def field(self) -> str | None:
+        """The field at fault, where the service names one."""
+        if named := self._known.get("field"):
+            return str(named)
+        found = re.match(r"[a-z][\w.]*", self.details) if isinstance(self.details, str) else None
+        return found[0].rstrip(".") if found and ("_" in found[0] or "." in found[0]) else None
 
 
 class NotAuthorised(Refused):
@@ -105,16 +157,38 @@ class NotFound(Refused):
     default_status = 404
 
 
+class ReviewNotFound(NotFound):
+    """There is no such review, or not for this credential."""
+
+
 class Conflict(Refused):
     """Somebody was first, or the request changed; `details` says who, when and what."""
 
     default_status = 409
+
+    @property
+    def decided_by(self) -> str | None:
+        """Who was first, where the service says so."""
+        who = self._known.get("decided_by") or self._known.get("response_by_user")
+        named: Any = cast("dict[str, Any]", who).get("name") if isinstance(who, dict) else who
+        return str(named) if named else None
 
 
 class TooManyRequests(Refused):
     """The caller's budget is used up for now."""
 
     default_status = 429
+
+    @property
+    def reset_at(self) -> datetime | None:
+        """When the budget comes back, where the service says so."""
+        value = self._known.get("reset_at")
+        try:
+            if isinstance(value, str):
+                return datetime.fromisoformat(value)
+            return None if value is None else datetime.fromtimestamp(float(value), UTC)
+        except (TypeError, ValueError, OverflowError, OSError):
+            return None
 
 
 class ServiceFault(Refused):
