@@ -33,7 +33,7 @@ async def _run(name: str, questions: int) -> dict[str, object]:
             )  # fmt: skip
             started = time.perf_counter()
             try:
-                await client.create_request(loop.id, new, once_key=f"{name}-{number}")
+                await client.create_request(loop.id, new, idempotency_key=f"{name}-{number}")
             except Exception as error:  # boundary: each failure is counted
                 failures.append(f"{type(error).__name__}: {error}")
             taken.append(time.perf_counter() - started)

@@ -14,7 +14,8 @@ import psutil
 
 from benchmarks import parts
 from hitl_mcp.contract import routes
-from hitl_mcp.launcher import Found, LocalService, ask, end, find
+from hitl_mcp.launcher import LocalService, end
+from hitl_mcp.sdk.local import Found, ask, find
 from hitl_mcp.settings import Settings
 
 

@@ -18,7 +18,7 @@ from benchmarks.wire import Connection, call_bytes
 from hitl_mcp.console import console
 from hitl_mcp.contract import routes
 from hitl_mcp.contract.teams import DEFAULT_SCOPES
-from hitl_mcp.launcher import ask
+from hitl_mcp.sdk.local import ask
 from hitl_mcp.settings import Settings
 
 START_SECONDS = 30.0

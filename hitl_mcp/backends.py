@@ -1,4 +1,4 @@
-"""Ring 3: which backend the settings mean. Today the local service only; the cloud and team servers follow."""
+"""Ring 3: the backend that the settings choose, with a local service that is started when it is needed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import anyio.abc
 
 from hitl_mcp.launcher import LocalService
 from hitl_mcp.sdk.aio import AsyncHITLClient
-from hitl_mcp.settings import Settings, check_backend
+from hitl_mcp.sdk.choosing import choice_of, opened
+from hitl_mcp.sdk.connection import Connection
+from hitl_mcp.sdk.endpoint import Fixed
+from hitl_mcp.settings import Settings
 
 
 def open_backend(settings: Settings, host: anyio.abc.TaskGroup | None = None) -> AsyncHITLClient:
@@ -17,5 +20,7 @@ def open_backend(settings: Settings, host: anyio.abc.TaskGroup | None = None) ->
 
     Raises: NotConfigured.
     """
-    check_backend(settings)
-    return AsyncHITLClient(LocalService(settings, host))
+    choice = choice_of(settings)
+    resolver = LocalService(settings, host) if choice.kind == "local" else Fixed(choice.endpoint())
+    connection = Connection(resolver, timeout=settings.timeout)
+    return AsyncHITLClient(backend=opened(choice, connection, settings.data_dir))

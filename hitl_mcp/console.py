@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from hitl_mcp.launcher import LocalService
+from hitl_mcp.sdk.choosing import need_local
 from hitl_mcp.sdk.endpoint import Endpoint
 from hitl_mcp.settings import Settings
 
@@ -20,6 +21,7 @@ async def console(settings: Settings) -> AsyncGenerator[Endpoint]:
     Raises: NotConfigured, ServiceNotStarted.
     """
     if settings.database_url is None:
+        need_local(settings, "This command")
         yield (await LocalService(settings).found_or_started()).console()
         return
     from hitl_mcp.service.run import CONSOLE, running

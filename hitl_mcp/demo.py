@@ -16,8 +16,9 @@ from mcp import Client, StdioServerParameters
 
 from hitl_mcp.contract import routes
 from hitl_mcp.errors import HITLError
-from hitl_mcp.launcher import Found, ask, end, find
+from hitl_mcp.launcher import end
 from hitl_mcp.sdk import http
+from hitl_mcp.sdk.local import Found, ask, find
 from hitl_mcp.settings import demo_environment
 
 ACTION = {

@@ -10,8 +10,8 @@ from hitl_mcp.console import console
 from hitl_mcp.contract import routes
 from hitl_mcp.contract.operating import Checks
 from hitl_mcp.errors import HITLError
-from hitl_mcp.launcher import ask
 from hitl_mcp.sdk import http
+from hitl_mcp.sdk.local import ask
 from hitl_mcp.settings import Settings
 
 CLOCK_SECONDS = 2.0

@@ -11,8 +11,6 @@ import contextlib
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -23,51 +21,14 @@ from filelock import FileLock, Timeout
 from hitl_mcp import __version__
 from hitl_mcp.contract import local as derive
 from hitl_mcp.contract import routes
-from hitl_mcp.contract.local import CONTRACT_VERSION, SECRET_FILE, SERVICE_LOCK, START_LOCK, STATE_FILE, ServiceState
-from hitl_mcp.errors import HITLError, NotConfigured, ServiceNotStarted, Unreachable
-from hitl_mcp.sdk import http
+from hitl_mcp.contract.local import SERVICE_LOCK, START_LOCK
+from hitl_mcp.errors import HITLError, ServiceNotStarted, Unreachable
 from hitl_mcp.sdk.endpoint import Endpoint
-from hitl_mcp.sdk.failures import envelope_data
-from hitl_mcp.settings import Settings, check_backend, service_environment
+from hitl_mcp.sdk.local import Found, ask, find, speaks_with
+from hitl_mcp.settings import Settings, service_environment
 
 START_SECONDS = 20.0
 END_SECONDS = 5.0
-HELLO_SECONDS = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A service that proved to be ours."""
-
-    folder: Path
-    state: ServiceState
-    secret: bytes
-    version: str
-    contract: int
-
-    @property
-    def address(self) -> str:
-        """Where its API is."""
-        return f"http://127.0.0.1:{self.state.port}"
-
-    def endpoint(self) -> Endpoint:
-        """For the agents on this machine."""
-        return self._as(derive.agent_key(self.secret, self.state.instance))
-
-    def console(self) -> Endpoint:
-        """For the person at this machine's terminal."""
-        return self._as(derive.console_key(self.secret, self.state.instance))
-
-    def session(self, token: str) -> Endpoint:
-        """For a signed-in reviewer at the terminal."""
-        return self._as(token)
-
-    def _as(self, key: str) -> Endpoint:
-        hosted = self.state.hosted_by == "stdio"
-        return Endpoint(
-            self.address, key, self.state.inbox or f"http://localhost:{self.state.port}", self.state.port, self.secret,
-            "The inbox is served by this agent's own process and goes away with it." if hosted else None,
-        )  # fmt: skip
 
 
 class LocalService:
@@ -94,7 +55,6 @@ class LocalService:
 
     async def found_or_started(self) -> Found:
         """The running service of this folder, started when there is none."""
-        check_backend(self._settings)
         found = await find(self._settings.data_dir)
         if found is not None and not _too_old(found):
             return found
@@ -171,46 +131,8 @@ def _too_old(found: Found) -> bool:
 
     Raises: NotConfigured when the service is of a later contract.
     """
-    if found.contract > CONTRACT_VERSION:
-        raise NotConfigured(
-            f"The local service has version {found.version}, which this client ({__version__}) cannot speak with. "
-            "Update this hitl-mcp, or end the other with `hitl-mcp stop` and start this one."
-        )
+    speaks_with(found)
     return found.state.hosted_by != "serve" and derive.version_tuple(found.version) < derive.version_tuple(__version__)
-
-
-def read_state(folder: Path) -> tuple[ServiceState, bytes] | None:
-    """What the folder says about a running service."""
-    try:
-        state = ServiceState.model_validate_json((folder / STATE_FILE).read_bytes())
-        return state, bytes.fromhex((folder / SECRET_FILE).read_text(encoding="ascii").strip())
-    except (OSError, ValueError):
-        return None
-
-
-async def find(folder: Path) -> Found | None:
-    """The folder's service, if it runs and proves to be ours; starts nothing and changes nothing."""
-    known = read_state(folder)
-    if known is None:
-        return None
-    state, secret = known
-    unproven = Found(folder, state, secret, state.version, state.contract)
-    try:
-        data = await ask(unproven.session("none"), "GET", routes.HELLO, seconds=HELLO_SECONDS)
-    except HITLError:
-        return None
-    if data.get("instance") != state.instance:
-        return None
-    return Found(folder, state, secret, str(data["version"]), int(data["contract"]))
-
-
-async def ask(
-    endpoint: Endpoint, method: str, path: str, body: dict[str, Any] | None = None, *, seconds: float = 10.0
-) -> dict[str, Any]:
-    """One call of the terminal commands; returns the envelope's data. Raises: Unreachable and the Refused tree."""
-    async with http.new_client(read_seconds=seconds) as client:
-        response = await http.exchange(client, endpoint, method, path, seconds=seconds, body=body)
-    return envelope_data(response.status_code, response.content)
 
 
 async def end(found: Found) -> bool:

@@ -23,8 +23,8 @@ from hitl_mcp.contract.answers import (
 )
 from hitl_mcp.contract.models import ReviewRequest
 from hitl_mcp.errors import AnswerRejected
-from hitl_mcp.launcher import Found, ask
 from hitl_mcp.sdk.endpoint import Endpoint
+from hitl_mcp.sdk.local import Found, ask
 from hitl_mcp.terminal import confirm, one_line, visible
 
 

@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 
 import anyio
 
-from hitl_mcp.launcher import end, find
+from hitl_mcp.launcher import end
 from hitl_mcp.sdk.endpoint import Endpoint, Fixed
+from hitl_mcp.sdk.local import find
 from hitl_mcp.service.context import Keys, Services
 from hitl_mcp.service.run import SERVE, Mount, run_until_told
 from hitl_mcp.service.web.logs import log_as_json

@@ -96,8 +96,19 @@ class Settings(BaseSettings):
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="of the service's log")] = (
         "INFO"
     )
-    api_key: Annotated[SecretStr | None, Field(description="HITL.sh cloud or team server; not supported yet")] = None
-    base_url: Annotated[str | None, Field(description="a team's server; not supported yet")] = None
+    api_key: Annotated[SecretStr | None, Field(description="of the HITL.sh cloud or a team's server")] = None
+    base_url: Annotated[
+        str | None,
+        Field(description="a team's server, with or without /v1; unset, with a key: the HITL.sh cloud"),
+    ] = None
+    backend: Annotated[
+        Literal["auto", "local", "server", "cloud"],
+        Field(description="auto: as key and address say; else the kind of backend outright"),
+    ] = "auto"
+    timeout: Annotated[float, Field(gt=0, le=3600, description="seconds one call to the backend may take")] = 30
+    tools: Annotated[
+        Literal["default", "compat"], Field(description="compat: the seven tools of the official HITL.sh MCP server")
+    ] = "default"
 
     @property
     def aliases(self) -> dict[str, str]:
@@ -116,19 +127,6 @@ def read_settings() -> Settings:
         fault = error.errors(include_url=False, include_input=False)[0]
         name = "HITL_" + "_".join(str(part) for part in fault["loc"]).upper()
         raise NotConfigured(f"{name}: {fault['msg']}. Change the environment variable {name}, or unset it.") from None
-
-
-def check_backend(settings: Settings) -> None:
-    """Refuse settings that ask for a backend this version does not have; never fall back silently.
-
-    Raises: NotConfigured.
-    """
-    for name, value in (("HITL_API_KEY", settings.api_key), ("HITL_BASE_URL", settings.base_url)):
-        if value is not None:
-            raise NotConfigured(
-                f"{name} is set, but this version of hitl-mcp works with the local service only; the HITL.sh cloud and "
-                f"team servers come later. Unset {name} to use the local service. Nothing was sent anywhere."
-            )
 
 
 _KEPT = ("PATH", "HOME", "USER", "LOGNAME", "USERPROFILE", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "TMP", "DISPLAY",

@@ -17,8 +17,8 @@ from mcp import Client
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 
-from hitl_mcp.launcher import Found
 from hitl_mcp.sdk.endpoint import Endpoint
+from hitl_mcp.sdk.local import Found
 from hitl_mcp.tools.http import MCPOverHTTP, create_mcp_app
 from tests.world import WAIT, Era, World, stdio_client, world
 

@@ -21,9 +21,10 @@ from hitl_mcp.backends import open_backend
 from hitl_mcp.contract import routes
 from hitl_mcp.contract.models import Created, NewRequest, ReviewRequest
 from hitl_mcp.contract.states import Kind
-from hitl_mcp.launcher import Found, ask, end, find
+from hitl_mcp.launcher import end
 from hitl_mcp.sdk.aio import AsyncHITLClient
 from hitl_mcp.sdk.endpoint import Endpoint
+from hitl_mcp.sdk.local import Found, ask, find
 from hitl_mcp.service.broker import Broker
 from hitl_mcp.service.clock import Clock, wall_clock
 from hitl_mcp.service.run import running
@@ -111,7 +112,7 @@ class World:
     async def ask_approval(self, text: str = "May I?", *, once_key: str | None = None, **more: Any) -> Created:
         """An approval request of the agent."""
         new = NewRequest(kind=Kind.APPROVAL, request_text=text, **more)
-        return await self.agent.create_request(self.loop_id, new, once_key=once_key)
+        return await self.agent.create_request(self.loop_id, new, idempotency_key=once_key)
 
     async def raw(self, method: str, path: str, body: Any = None, *, key: Endpoint | None = None) -> dict[str, Any]:
         """One call with the agent's key, or another; returns the envelope's data or raises what the wire says."""

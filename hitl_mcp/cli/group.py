@@ -10,6 +10,7 @@ import click
 
 from hitl_mcp import __version__
 from hitl_mcp.errors import HITLError
+from hitl_mcp.settings import Settings, read_settings
 
 T = TypeVar("T")
 
@@ -21,6 +22,15 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         return await work
 
     return anyio.run(main)
+
+
+def local_settings(command: str) -> Settings:
+    """The settings, for a command that works with the local service. Raises: NotConfigured."""
+    from hitl_mcp.sdk.choosing import need_local
+
+    settings = read_settings()
+    need_local(settings, command)
+    return settings
 
 
 class _Commands(click.Group):

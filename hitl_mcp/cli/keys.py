@@ -64,7 +64,7 @@ def revoke_key(key_id: str) -> None:
 
 async def _asked(method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     from hitl_mcp.console import console
-    from hitl_mcp.launcher import ask
+    from hitl_mcp.sdk.local import ask
 
     async with console(read_settings()) as endpoint:
         return await ask(endpoint, method, path, body)

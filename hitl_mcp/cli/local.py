@@ -8,12 +8,12 @@ import anyio
 import anyio.to_thread
 import click
 
-from hitl_mcp.cli.group import main, run
+from hitl_mcp.cli.group import local_settings, main, run
 from hitl_mcp.contract import routes
 from hitl_mcp.contract.ids import is_id
 from hitl_mcp.contract.local import ServiceStatus
 from hitl_mcp.errors import HITLError
-from hitl_mcp.settings import can_show_a_browser, check_backend, read_settings
+from hitl_mcp.settings import can_show_a_browser, read_settings
 
 
 @main.command()
@@ -48,10 +48,9 @@ def status() -> None:
 
 
 async def _status() -> ServiceStatus | None:
-    from hitl_mcp.launcher import ask, find
+    from hitl_mcp.sdk.local import ask, find
 
-    settings = read_settings()
-    check_backend(settings)
+    settings = local_settings("hitl-mcp status")
     found = await find(settings.data_dir)
     if found is None:
         return None
@@ -64,7 +63,7 @@ def start() -> None:
     from hitl_mcp.launcher import LocalService
 
     async def work() -> None:
-        found = await LocalService(read_settings()).found_or_started()
+        found = await LocalService(local_settings("hitl-mcp start")).found_or_started()
         click.echo(f"The local service runs (process {found.state.pid}). Open the inbox with `hitl-mcp inbox`.")
 
     run(work())
@@ -77,10 +76,10 @@ def stop() -> None:
 
 
 async def _stop() -> str:
-    from hitl_mcp.launcher import end, find
+    from hitl_mcp.launcher import end
+    from hitl_mcp.sdk.local import find
 
-    settings = read_settings()
-    check_backend(settings)
+    settings = local_settings("hitl-mcp stop")
     found = await find(settings.data_dir)
     if found is None:
         return "No local service is running."
@@ -113,7 +112,7 @@ def inbox(printed: bool, email: str | None, request_id: str | None) -> None:
 
 async def _sign_in_code(email: str | None) -> str:
     from hitl_mcp.console import console
-    from hitl_mcp.launcher import ask
+    from hitl_mcp.sdk.local import ask
 
     settings = read_settings()
     async with console(settings) as endpoint:
@@ -125,9 +124,10 @@ async def _sign_in_code(email: str | None) -> str:
 
 
 async def _inbox(request_id: str | None) -> str:
-    from hitl_mcp.launcher import LocalService, ask
+    from hitl_mcp.launcher import LocalService
+    from hitl_mcp.sdk.local import ask
 
-    settings = read_settings()
+    settings = local_settings("hitl-mcp inbox")
     if settings.database_url is not None:
         raise HITLError("This inbox is on a team's server. Get a code to sign in there with `hitl-mcp inbox --print`.")
     found = await LocalService(settings).found_or_started()

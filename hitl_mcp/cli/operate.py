@@ -33,7 +33,7 @@ def doctor() -> None:
 def backup(file: Path) -> None:
     """Copy the SQLite database to FILE while the service runs, and check the copy."""
     from hitl_mcp.console import console
-    from hitl_mcp.launcher import ask
+    from hitl_mcp.sdk.local import ask
 
     settings, target = _on_sqlite("copied", "pg_dump"), str(file.absolute())
 
@@ -50,7 +50,8 @@ def backup(file: Path) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask before replacing the database.")
 def restore(file: Path, yes: bool) -> None:
     """Put the copy FILE in the place of the SQLite database. The former database is kept beside it."""
-    from hitl_mcp.launcher import end, find
+    from hitl_mcp.launcher import end
+    from hitl_mcp.sdk.local import find
     from hitl_mcp.service.local.folder import open_folder, take_lock
     from hitl_mcp.service.store.backup import restore as put_back
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import click
 
-from hitl_mcp.cli.group import main, run
+from hitl_mcp.cli.group import local_settings, main, run
 from hitl_mcp.contract.ids import is_id
 from hitl_mcp.errors import HITLError
-from hitl_mcp.settings import read_settings
 
 
 @main.command()
@@ -18,7 +17,7 @@ def pending() -> None:
     from hitl_mcp.terminal import one_line
 
     async def work() -> None:
-        found = await LocalService(read_settings()).found_or_started()
+        found = await LocalService(local_settings("hitl-mcp pending")).found_or_started()
         requests = await waiting(found)
         for request in requests:
             due = f"{request.timeout_at:%m-%d %H:%M} UTC"
@@ -43,7 +42,7 @@ def respond(request_id: str) -> None:
     need_a_person("answer a request")
 
     async def work() -> None:
-        found = await LocalService(read_settings()).found_or_started()
+        found = await LocalService(local_settings("hitl-mcp respond")).found_or_started()
         request = await answer(found, request_id)
         who = request.response_by_user
         click.echo(f"Decided by {who.name}." if who else f"It can no longer be answered: {request.status.value}.")

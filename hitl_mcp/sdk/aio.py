@@ -1,51 +1,91 @@
-"""AsyncHITLClient: sends calls, repeats what can be repeated safely, and waits for decisions."""
+"""AsyncHITLClient: everything the contract offers, under plain names, for whichever backend."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
 import anyio
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from hitl_mcp.contract.models import Change, Created, Loop, NewRequest, RequestFilter, ReviewRequest
-from hitl_mcp.contract.routes import CLIENT_NAME, EVENTS_STREAM
-from hitl_mcp.errors import ContractBroken, NotAuthorised, ServiceFault, TooManyRequests, Unreachable
-from hitl_mcp.sdk import calls, http
-from hitl_mcp.sdk.calls import Call
+from hitl_mcp.contract.account import Invitation, KeyFacts, NewLoopReply
+from hitl_mcp.contract.answers import first_fault
+from hitl_mcp.contract.models import (
+    Change,
+    Created,
+    Loop,
+    LoopRequestFilter,
+    NewRequest,
+    RequestChange,
+    RequestFilter,
+    ReviewRequest,
+)
+from hitl_mcp.contract.routes import CLIENT_NAME
+from hitl_mcp.contract.states import Kind
+from hitl_mcp.contract.teams import Feedback, LoopChange, Member, NewLoop, NewMember
+from hitl_mcp.errors import BadRequest, NotSupported
+from hitl_mcp.sdk import batches, calls
+from hitl_mcp.sdk.backend import Backend
+from hitl_mcp.sdk.batches import AT_ONCE, Progress
+from hitl_mcp.sdk.choosing import chosen_backend
+from hitl_mcp.sdk.connection import Connection
 from hitl_mcp.sdk.endpoint import Endpoint, Resolver
-from hitl_mcp.sdk.failures import envelope_data
-from hitl_mcp.sdk.watch import Watch, Watcher
+from hitl_mcp.sdk.once import attempt_key
+from hitl_mcp.sdk.own import OwnService
+from hitl_mcp.sdk.watch import Watch
 
-T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
 
-ATTEMPTS = 4
-STREAM_SILENCE_SECONDS = 40.0
-"""The service pings every 15 s; a stream that is silent for longer is dead."""
-AT_ONCE = 16
-"""Calls under way; the others queue here. The pool looks at its whole queue each time a call begins or ends."""
-_RETRY = {429, 502, 503, 504}
+Asked = ReviewRequest | Created | str
+"""A request, the reply that made it, or its id."""
 
 
 class AsyncHITLClient:
-    """The client of one backend. Use it as an async context manager, or run `run()` in a task of your own.
+    """The client of one backend: the HITL.sh cloud, a team's server, or this machine's local service.
+
+    Use it as an async context manager; it may also be used without one, and closed with `aclose`. It belongs to one
+    event loop. Nothing is touched before the first call.
 
     Args:
-        resolver: finds the backend, again after it went away.
+        api_key: of the cloud or a team's server; by default `HITL_API_KEY`.
+        base_url: of the server, with or without `/v1`; by default `HITL_BASE_URL`, else the HITL.sh cloud. With neither
+            key nor address it is the local service that runs on this machine.
+        timeout: seconds that one call may take; by default `HITL_TIMEOUT`, 30. Waiting has limits of its own.
+        max_retries: how often a call is repeated, where repeating is safe.
+        retry_delay: seconds before the first repetition; doubled each time, with jitter.
+        user_agent: what the calls say of your program.
+        backend: one that was opened elsewhere; then nothing else of the above holds.
+
+    Raises: NotConfigured.
     """
 
-    def __init__(self, resolver: Resolver) -> None:
-        self._resolver = resolver
-        self._http = http.new_client()
-        self._endpoint: Endpoint | None = None
-        self._watcher = Watcher(self)
+    def __init__(
+        self,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        timeout: float | None = None,
+        max_retries: int = 3,
+        retry_delay: float = 1.0,
+        user_agent: str | None = None,
+        *,
+        backend: Backend | None = None,
+    ) -> None:
+        self._backend = backend or chosen_backend(
+            api_key, base_url, timeout=timeout, max_retries=max_retries, retry_delay=retry_delay, user_agent=user_agent
+        )
         self._stack = AsyncExitStack()
-        self._turns = anyio.Semaphore(AT_ONCE)
+        self._runs = False
+        self._loops: tuple[float, list[Loop]] = 0.0, []
         self.client_name: str | None = None
+
+    @classmethod
+    def at(cls, resolver: Resolver) -> Self:
+        """A client of our own service, wherever the resolver finds it."""
+        return cls(backend=OwnService(Connection(resolver)))
 
     async def __aenter__(self) -> Self:
         tasks = await self._stack.enter_async_context(anyio.create_task_group())
@@ -62,150 +102,255 @@ class AsyncHITLClient:
             await self.aclose()
 
     async def run(self) -> None:
-        """What makes waiting work; runs until cancelled."""
-        await self._watcher.run()
+        """What makes waiting work; runs until cancelled. A context manager does this by itself."""
+        self._runs = True
+        try:
+            await self._backend.run()
+        finally:
+            self._runs = False
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        await self._backend.aclose()
 
-    async def list_loops(self) -> list[Loop]:
-        """Every loop the key may ask in."""
-        return await self._send(calls.list_loops())
+    # the backend
+
+    async def backend(self) -> Endpoint:
+        """Which backend this is, and where. Raises: Unreachable, NotConfigured."""
+        return await self._backend.endpoint()
+
+    def staleness(self) -> str | None:
+        """How late a decision may be seen, as a sentence; None where it is seen at once."""
+        return self._backend.staleness()
+
+    async def check_key(self) -> KeyFacts:
+        """Whether the key works, whose it is, what it may do, and what is left of its budget."""
+        return await self._backend.send(calls.check_key())
+
+    # loops and members
+
+    async def list_loops(self, *, fresh: bool = False) -> list[Loop]:
+        """Every loop the key may ask in, remembered for 3 s, on the cloud for 5 minutes.
+
+        Args:
+            fresh: ask the backend whatever is remembered.
+        """
+        until, remembered = self._loops
+        if not fresh and time.monotonic() < until:
+            return remembered
+        found = await self._backend.send(calls.list_loops())
+        self._loops = time.monotonic() + self._backend.loops_seconds, found
+        return found
+
+    def forget_loops(self) -> None:
+        """The next `list_loops` asks the backend."""
+        self._loops = 0.0, []
+
+    async def get_loop(self, loop_id: str) -> Loop:
+        """One loop with its people."""
+        return await self._backend.send(calls.get_loop(loop_id))
+
+    async def create_loop(self, name: str, icon: str = "shield-check", description: str | None = None) -> NewLoopReply:
+        """A loop, with the code, address and QR code that let people ask to join."""
+        self.forget_loops()
+        new = valid(NewLoop, {"name": name, "icon": icon, "description": description})
+        return await self._backend.send(calls.create_loop(new))
+
+    async def update_loop(self, loop_id: str, **changes: Any) -> Loop:
+        """Change `name`, `icon` or `description`; what is left out stays."""
+        self.forget_loops()
+        return await self._backend.send(calls.update_loop(loop_id, valid(LoopChange, changes)))
+
+    async def delete_loop(self, loop_id: str) -> None:
+        """Take a loop out of use."""
+        self.forget_loops()
+        await self._backend.send(calls.delete_loop(loop_id))
+
+    async def renew_invite(self, loop_id: str) -> Invitation:
+        """A fresh way in for seven days; the former ones stop working."""
+        return await self._backend.send(calls.renew_invite(loop_id))
+
+    async def list_members(self, loop_id: str) -> list[Member]:
+        """Who answers for a loop."""
+        return await self._backend.send(calls.list_members(loop_id))
+
+    async def add_member(self, loop_id: str, email: str, name: str | None = None) -> Member:
+        """Invite a person by address; they are pending until a person of the loop lets them in."""
+        return await self._backend.send(calls.add_member(loop_id, valid(NewMember, {"email": email, "name": name})))
+
+    async def remove_member(self, loop_id: str, user_id: str) -> None:
+        """Take a person out of a loop."""
+        await self._backend.send(calls.remove_member(loop_id, user_id))
+
+    # requests
 
     async def create_request(
-        self, loop_id: str, new: NewRequest, *, once_key: str | None = None, client_name: str | None = None
+        self,
+        loop_id: str,
+        data: NewRequest | Mapping[str, Any] | None = None,
+        *,
+        idempotency_key: str | None = None,
+        client_name: str | None = None,
+        **fields: Any,
     ) -> Created:
         """Ask a person.
 
         Args:
-            once_key: the same key and question find the same request while it is open (D12).
+            loop_id: where the question goes.
+            data: the request's fields; they may be given as keyword arguments instead, or beside it.
+            idempotency_key: the same key and question find the same request while it is open. With it the call is
+                repeated when the connection breaks.
             client_name: who asks, where several ask through this client; by default the client's own `client_name`.
+
+        Raises: BadRequest with the field at fault, NotFound for the loop, Conflict for a key used for another question,
+            TooManyRequests.
         """
-        call = calls.create_request(loop_id, new, once_key)
-        if client_name:
-            call.headers[CLIENT_NAME] = _header(client_name)
-        return await self._send(call)
+        new = data if isinstance(data, NewRequest) and not fields else valid(NewRequest, _fields(data, fields))
+        name = client_name or self.client_name
+        headers = {CLIENT_NAME: quote(name, safe=" ()/")} if name else {}  # headers hold ASCII only
+        once_key = idempotency_key or attempt_key(f"create_request {loop_id} {new.request_text}")
+        return await self._backend.create(loop_id, new, once_key, headers)
+
+    async def request_approval(
+        self, loop_id: str, request_text: str, *, idempotency_key: str | None = None, **fields: Any
+    ) -> Created:
+        """Ask a person to approve one action: Approve, Reject or Needs Changes, rejected when nobody answers in time.
+
+        The decided request's `decision` is `approved`, `rejected` or `needs_changes`; anything else is no approval.
+        """
+        given = {**fields, "kind": Kind.APPROVAL, "request_text": request_text}
+        return await self.create_request(loop_id, given, idempotency_key=idempotency_key)
+
+    async def create_requests(
+        self,
+        loop_id: str,
+        items: Iterable[NewRequest | Mapping[str, Any]],
+        *,
+        at_once: int = AT_ONCE,
+        on_progress: Progress | None = None,
+    ) -> list[Created]:
+        """Ask many questions, `at_once` at a time; the replies in the items' order.
+
+        Args:
+            on_progress: called with how many are done, and of how many, after each.
+
+        Raises: BatchFailed when some failed, with every item's result or error.
+        """
+        return await batches.run(
+            lambda item: self.create_request(loop_id, item), list(items), at_once=at_once, on_progress=on_progress
+        )
 
     async def get_request(self, request_id: str) -> ReviewRequest:
         """One request as it stands."""
-        return await self._send(calls.get_request(request_id))
+        return await self._backend.send(calls.get_request(request_id))
 
-    async def list_requests(self, wanted: RequestFilter) -> list[ReviewRequest]:
-        """The key's requests."""
-        return await self._send(calls.list_requests(wanted))
+    async def look(self, request_id: str) -> ReviewRequest:
+        """One request, on the cloud as it was seen within `staleness`, so that looking often costs nothing."""
+        return await self._backend.look(request_id)
+
+    async def list_requests(self, wanted: RequestFilter | None = None, **filters: Any) -> list[ReviewRequest]:
+        """The key's requests: `status`, `priority`, `loop_id`, `limit` (to 100), `offset`, `sort`, `created_before`."""
+        return await self._backend.send(calls.list_requests(wanted or valid(RequestFilter, filters)))
+
+    async def list_loop_requests(self, loop_id: str, **filters: Any) -> list[ReviewRequest]:
+        """A loop's requests, whichever key made them; filters as in `list_requests`."""
+        return await self._backend.send(calls.list_loop_requests(loop_id, valid(LoopRequestFilter, filters)))
+
+    async def update_request(self, request_id: str, **changes: Any) -> ReviewRequest:
+        """Change an open request: a new revision, which who had it open must look at again.
+
+        Raises: NotSupported on the cloud, which cannot tell what a person had on the screen (H4).
+        """
+        return await self._backend.send(calls.update_request(request_id, valid(RequestChange, changes)))
 
     async def cancel_request(self, request_id: str) -> ReviewRequest:
         """Withdraw an open request."""
-        return await self._send(calls.cancel_request(request_id))
+        return await self._backend.send(calls.cancel_request(request_id))
 
-    async def deliver_request(self, request_id: str) -> None:
-        """Say that the agent has the result."""
-        await self._send(calls.deliver_request(request_id))
+    async def add_feedback(self, request_id: str, feedback: Mapping[str, Any] | None = None, **fields: Any) -> None:
+        """Say how good an answer was: `rating` 1 to 5, `comment`, and more; once, for a completed request."""
+        await self._backend.send(calls.add_feedback(request_id, valid(Feedback, _fields(feedback, fields))))
+
+    async def create_webhook(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Registered webhooks. Raises: NotSupported; no backend has them yet."""
+        backend = await self.backend()
+        raise NotSupported(
+            "create_webhook", backend.name, "Give each request a callback_url, or wait for its decision."
+        )
 
     async def changes_after(self, position: int | None) -> tuple[list[Change], int]:
-        """What happened to the key's requests after a position."""
-        return await self._send(calls.list_changes(position))
+        """What happened to the key's requests after a position of the event log, and the position reached."""
+        return await self._backend.send(calls.list_changes(position))
+
+    def stream(self, after: int | None = None) -> AsyncIterator[Change | int]:
+        """The event stream, opened once: its position, then changes as they happen. Ends when the service ends it."""
+        return self._backend.stream(after)
+
+    # waiting
+
+    async def wait_for_decision(self, request: Asked, timeout: float | None = None) -> ReviewRequest:
+        """The request once it is closed, or as it stands after `timeout` seconds; see its `status`.
+
+        Giving up waiting withdraws nothing. Without a timeout it waits until the request is decided, cancelled, or its
+        own time is over.
+        """
+        async with AsyncExitStack() as stack:
+            if not self._runs:
+                tasks = await stack.enter_async_context(anyio.create_task_group())
+                tasks.start_soon(self.run)
+                stack.callback(tasks.cancel_scope.cancel)
+            known = await self._known(request)
+            with self.watching(known) as watch, anyio.move_on_after(timeout):
+                while watch.request.status.is_open:
+                    await watch.changed(_LONG if timeout is None else timeout)
+            return watch.request
+
+    async def wait_for_decisions(
+        self, requests: Iterable[Asked], timeout: float | None = None, *, on_progress: Progress | None = None
+    ) -> list[ReviewRequest]:
+        """Many at once, in their order; each as `wait_for_decision`."""
+        waiting = list(requests)
+        async with AsyncExitStack() as stack:
+            if not self._runs:
+                tasks = await stack.enter_async_context(anyio.create_task_group())
+                tasks.start_soon(self.run)
+                stack.callback(tasks.cancel_scope.cancel)
+                await anyio.lowlevel.checkpoint()
+            return await batches.run(
+                lambda one: self.wait_for_decision(one, timeout), waiting, at_once=len(waiting), on_progress=on_progress
+            )
+
+    async def deliver_request(self, request_id: str) -> None:
+        """Say that the agent has the result (H2)."""
+        await self._backend.delivered(request_id)
 
     def mark(self) -> int | None:
         """For `watching`, to be taken before the request is asked for or read; see `Watcher.mark`."""
-        return self._watcher.mark()
+        return self._backend.mark()
 
     def watching(self, request: ReviewRequest, since: int | None = None) -> AbstractContextManager[Watch]:
         """Watch a request; see `Watcher.watching`."""
-        return self._watcher.watching(request, since)
+        return self._backend.watching(request, since)
 
-    async def wait_for_decision(self, request: ReviewRequest, seconds: float) -> ReviewRequest:
-        """The request once it is closed, or as it stands after `seconds`. Giving up waiting withdraws nothing."""
-        with self.watching(request) as watch, anyio.move_on_after(seconds):
-            while watch.request.status.is_open:
-                await watch.changed(seconds)
-        return watch.request
-
-    async def backend(self) -> Endpoint:
-        """Where this client's backend is."""
-        if self._endpoint is None:
-            self._endpoint = await self._resolver.endpoint()
-        return self._endpoint
-
-    async def stream(self, after: int | None) -> AsyncIterator[Change | int]:
-        """The event stream, opened once: its position, then changes. Ends when the service ends it.
-
-        Raises: Unreachable.
-        """
-        endpoint = await self.backend()
-        nonce = http.new_nonce()
-        try:
-            async with self._http.stream(
-                "GET",
-                endpoint.base_url + EVENTS_STREAM,
-                params={} if after is None else {"after": after},
-                headers=http.call_headers(endpoint, nonce),
-                timeout=http.stream_timeout(STREAM_SILENCE_SECONDS),
-            ) as response:
-                http.check_proof(endpoint, nonce, response)
-                if response.status_code != 200:
-                    envelope_data(response.status_code, await response.aread())
-                position = 0
-                async for line in response.aiter_lines():
-                    if line.startswith("id: "):
-                        position = int(line[4:])
-                    elif line == "event: ready":
-                        yield position
-                    elif line.startswith('data: {"'):
-                        yield Change.model_validate_json(line[6:])
-        except http.TransportError as error:
-            await self._lost(endpoint)
-            raise Unreachable(f"The event stream broke ({type(error).__name__})") from error
-        except (Unreachable, NotAuthorised):
-            await self._lost(endpoint)
-            raise
-        except (ValidationError, ValueError) as error:
-            raise ContractBroken("The event stream could not be read") from error
-
-    async def _send(self, call: Call[T]) -> T:
-        for attempt in range(ATTEMPTS):
-            endpoint = await self.backend()
-            try:
-                return await self._attempt(endpoint, call)
-            except (ServiceFault, TooManyRequests) as refused:
-                wait = refused.retry_after
-                if refused.status not in _RETRY or wait is None or attempt == ATTEMPTS - 1 or not call.repeatable:
-                    raise
-                await anyio.sleep(wait * random.uniform(1, 1.5))
-            except NotAuthorised:
-                # a local service that was started again has a new key; it refused the old one, so nothing was done
-                if endpoint.proof_secret is None or attempt == ATTEMPTS - 1:
-                    raise
-                await self._lost(endpoint)
-            except Unreachable as error:
-                safe = call.repeatable or isinstance(error.__cause__, http.NotConnected)
-                await self._lost(endpoint)
-                if not safe:
-                    raise Unreachable(
-                        "The connection broke before the answer came, so it is not known whether this took effect. "
-                        "Look with check_request or list_requests before you try again."
-                    ) from error
-                if attempt == ATTEMPTS - 1:
-                    raise
-        raise Unreachable("The backend did not answer")
-
-    async def _attempt(self, endpoint: Endpoint, call: Call[T]) -> T:
-        headers = dict(call.headers)
-        if self.client_name:
-            headers.setdefault(CLIENT_NAME, _header(self.client_name))
-        async with self._turns:
-            response = await http.exchange(
-                self._http, endpoint, call.method, call.path, seconds=http.CALL_SECONDS, query=call.query,
-                body=call.body, headers=headers,
-            )  # fmt: skip
-        return call.read(envelope_data(response.status_code, response.content))
-
-    async def _lost(self, endpoint: Endpoint) -> None:
-        """Find the backend again, once for all who noticed."""
-        if self._endpoint is endpoint:
-            self._endpoint = await self._resolver.endpoint(endpoint)
+    async def _known(self, request: Asked) -> ReviewRequest:
+        if isinstance(request, Created):
+            return request.request
+        return await self.look(request) if isinstance(request, str) else request
 
 
-def _header(name: str) -> str:
-    return quote(name, safe=" ()/")  # headers hold ASCII only
+_LONG = 3600.0
+
+
+def valid(model: type[M], given: Mapping[str, Any]) -> M:
+    """The given fields as the contract's model, checked before anything is sent. Raises: BadRequest with the field."""
+    try:
+        return model.model_validate(dict(given))
+    except ValidationError as error:
+        where, why = first_fault(error)
+        fault: Any = {"field": ".".join(where), "issue": why} if where else why
+        raise BadRequest("Validation failed", fault) from None
+
+
+def _fields(given: BaseModel | Mapping[str, Any] | None, more: Mapping[str, Any]) -> dict[str, Any]:
+    base = given.model_dump(exclude_unset=True) if isinstance(given, BaseModel) else dict(given or {})
+    return base | dict(more)

@@ -6,11 +6,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Generic, TypeVar
+from urllib.parse import quote
 
 from pydantic import TypeAdapter, ValidationError
 
 from hitl_mcp.contract import routes
-from hitl_mcp.contract.models import Change, Created, Loop, NewRequest, RequestFilter, ReviewRequest
+from hitl_mcp.contract.account import Invitation, KeyFacts, NewLoopReply
+from hitl_mcp.contract.models import (
+    Change,
+    Created,
+    Loop,
+    LoopRequestFilter,
+    NewRequest,
+    RequestChange,
+    RequestFilter,
+    ReviewRequest,
+)
+from hitl_mcp.contract.teams import Feedback, LoopChange, Member, NewLoop, NewMember
 from hitl_mcp.errors import ContractBroken
 
 T = TypeVar("T")
@@ -21,10 +33,13 @@ class Call(Generic[T]):
     """One request to the backend.
 
     Attributes:
+        operation: the client's name of it.
         repeatable: sending it twice does no harm, so it is repeated when no answer came.
         read: turns the envelope's `data` into the result.
+        seconds: how long it may take; None for the connection's own limit.
     """
 
+    operation: str
     method: str
     path: str
     read: Callable[[Any], T]
@@ -32,6 +47,7 @@ class Call(Generic[T]):
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict[str, str])
     repeatable: bool = True
+    seconds: float | None = None
 
 
 def _reader(shape: Any, *path: str) -> Callable[[Any], Any]:
@@ -57,44 +73,134 @@ _created = _reader(Created)
 _request = _reader(ReviewRequest, "request")
 _requests = _reader(list[ReviewRequest], "requests")
 _loops = _reader(list[Loop], "loops")
+_loop = _reader(Loop, "loop")
+_new_loop = _reader(NewLoopReply)
+_invitation = _reader(Invitation)
+_members = _reader(list[Member], "members")
+_member = _reader(Member, "member")
+_key = _reader(KeyFacts)
 _changes = _reader(list[Change], "changes")
 _position = _reader(int, "position")
 
 
+def _nothing(_: Any) -> None:
+    return None
+
+
+def check_key() -> Call[KeyFacts]:
+    """Whether the key works, and what it may do."""
+    return Call("check_key", "GET", routes.KEY_TEST, _key)
+
+
 def list_loops() -> Call[list[Loop]]:
     """Every loop the key may ask in."""
-    return Call("GET", routes.LOOPS, _loops)
+    return Call("list_loops", "GET", routes.LOOPS, _loops)
+
+
+def get_loop(loop_id: str) -> Call[Loop]:
+    """One loop with its people."""
+    return Call("get_loop", "GET", routes.LOOP.format(loop_id=_part(loop_id)), _loop)
+
+
+def create_loop(new: NewLoop) -> Call[NewLoopReply]:
+    """Make a loop."""
+    body = new.model_dump(mode="json", exclude_none=True)
+    return Call("create_loop", "POST", routes.LOOPS, _new_loop, body=body, repeatable=False)
+
+
+def update_loop(loop_id: str, change: LoopChange) -> Call[Loop]:
+    """Change what is given."""
+    body = change.model_dump(mode="json", exclude_unset=True)
+    return Call("update_loop", "PUT", routes.LOOP.format(loop_id=_part(loop_id)), _loop, body=body)
+
+
+def delete_loop(loop_id: str) -> Call[None]:
+    """Take it out of use."""
+    path = routes.LOOP.format(loop_id=_part(loop_id))
+    return Call("delete_loop", "DELETE", path, _nothing, repeatable=False)
+
+
+def renew_invite(loop_id: str) -> Call[Invitation]:
+    """A fresh code; the former ones stop working."""
+    path = routes.LOOP_INVITE.format(loop_id=_part(loop_id))
+    return Call("renew_invite", "POST", path, _invitation, repeatable=False)
+
+
+def list_members(loop_id: str) -> Call[list[Member]]:
+    """Who answers for a loop."""
+    return Call("list_members", "GET", routes.MEMBERS.format(loop_id=_part(loop_id)), _members)
+
+
+def add_member(loop_id: str, new: NewMember) -> Call[Member]:
+    """Invite a person by address."""
+    body = new.model_dump(mode="json", exclude_none=True)
+    path = routes.MEMBERS.format(loop_id=_part(loop_id))
+    return Call("add_member", "POST", path, _member, body=body, repeatable=False)
+
+
+def remove_member(loop_id: str, user_id: str) -> Call[None]:
+    """Take a person out of a loop."""
+    path = routes.MEMBER.format(loop_id=_part(loop_id), user_id=_part(user_id))
+    return Call("remove_member", "DELETE", path, _nothing, repeatable=False)
 
 
 def create_request(loop_id: str, new: NewRequest, once_key: str | None) -> Call[Created]:
     """Ask. With an idempotency key it can be repeated safely."""
     headers = {} if once_key is None else {routes.IDEMPOTENCY_KEY: once_key}
     body = new.model_dump(mode="json", exclude_unset=True)
-    path = routes.LOOP_REQUESTS.format(loop_id=loop_id)
-    return Call("POST", path, _created, body=body, headers=headers, repeatable=once_key is not None)
+    path = routes.LOOP_REQUESTS.format(loop_id=_part(loop_id))
+    return Call("create_request", "POST", path, _created, body=body, headers=headers, repeatable=once_key is not None)
 
 
 def get_request(request_id: str) -> Call[ReviewRequest]:
     """One request as it stands."""
-    return Call("GET", routes.REQUEST.format(request_id=request_id), _request)
+    return Call("get_request", "GET", routes.REQUEST.format(request_id=_part(request_id)), _request)
 
 
 def list_requests(wanted: RequestFilter) -> Call[list[ReviewRequest]]:
     """The key's requests."""
-    return Call("GET", routes.REQUESTS, _requests, query=wanted.model_dump(mode="json", exclude_none=True))
+    query = wanted.model_dump(mode="json", exclude_none=True)
+    return Call("list_requests", "GET", routes.REQUESTS, _requests, query=query)
+
+
+def list_loop_requests(loop_id: str, wanted: LoopRequestFilter) -> Call[list[ReviewRequest]]:
+    """A loop's requests, whichever key made them."""
+    query = wanted.model_dump(mode="json", exclude_none=True)
+    path = routes.LOOP_REQUESTS.format(loop_id=_part(loop_id))
+    return Call("list_loop_requests", "GET", path, _requests, query=query)
+
+
+def update_request(request_id: str, change: RequestChange) -> Call[ReviewRequest]:
+    """Change an open request. Each sending is a revision of its own, so it is not repeated."""
+    body = change.model_dump(mode="json", exclude_unset=True)
+    path = routes.REQUEST.format(request_id=_part(request_id))
+    return Call("update_request", "PATCH", path, _request, body=body, repeatable=False)
 
 
 def cancel_request(request_id: str) -> Call[ReviewRequest]:
     """Withdraw."""
-    return Call("DELETE", routes.REQUEST.format(request_id=request_id), _request, repeatable=False)
+    path = routes.REQUEST.format(request_id=_part(request_id))
+    return Call("cancel_request", "DELETE", path, _request, repeatable=False)
+
+
+def add_feedback(request_id: str, feedback: Feedback) -> Call[None]:
+    """Rate an answer; once per request."""
+    body = {"feedback": feedback.model_dump(mode="json", exclude_none=True)}
+    path = routes.REQUEST_FEEDBACK.format(request_id=_part(request_id))
+    return Call("add_feedback", "POST", path, _nothing, body=body, repeatable=False)
 
 
 def deliver_request(request_id: str) -> Call[None]:
     """The agent has the result."""
-    return Call("POST", routes.REQUEST_DELIVERED.format(request_id=request_id), lambda _: None)
+    return Call("deliver_request", "POST", routes.REQUEST_DELIVERED.format(request_id=_part(request_id)), _nothing)
 
 
 def list_changes(after: int | None) -> Call[tuple[list[Change], int]]:
     """What happened after a position, and the position reached."""
     query = {} if after is None else {"after": after}
-    return Call("GET", routes.EVENTS, lambda data: (_changes(data), _position(data)), query=dict(query))
+    return Call("list_changes", "GET", routes.EVENTS, lambda data: (_changes(data), _position(data)), query=dict(query))
+
+
+def _part(name: str) -> str:
+    """One part of a path, whatever its text holds."""
+    return quote(name, safe="")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal, Protocol
+from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,8 @@ class Endpoint:
         port: with `proof_secret`, what each answer's proof is checked against (H14).
         proof_secret: the data folder's secret; None where TLS does this work.
         note: something the agent's user should know about this backend.
-        name: what kind of backend this is, for results: `local` on the user's own machine, `server` for a team's.
+        name: what kind of backend this is, for results: `local` on the user's own machine, `server` for a team's,
+            `cloud` for the HITL.sh cloud.
     """
 
     base_url: str
@@ -26,7 +28,12 @@ class Endpoint:
     port: int = 0
     proof_secret: bytes | None = None
     note: str | None = None
-    name: Literal["local", "server"] = "local"
+    name: Literal["local", "server", "cloud"] = "local"
+
+    @property
+    def is_abroad(self) -> bool:
+        """Whether it is reached over a network, so that certificates are checked and proxies used."""
+        return self.proof_secret is None and urlsplit(self.base_url).hostname not in ("127.0.0.1", "::1", "localhost")
 
     def __repr__(self) -> str:
         return f"Endpoint({self.base_url!r})"

@@ -14,31 +14,47 @@ import httpx2
 from hitl_mcp import __version__
 from hitl_mcp.contract.local import proof
 from hitl_mcp.contract.routes import NONCE, PROOF
-from hitl_mcp.errors import Unreachable
+from hitl_mcp.errors import TimedOut, Unreachable
 from hitl_mcp.sdk.endpoint import Endpoint
 
 Client = httpx2.AsyncClient
+Transport = httpx2.AsyncBaseTransport
 HTTPResponse = httpx2.Response
 TransportError = httpx2.RequestError
 NotConnected = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 """Failures before anything was sent; repeating is always safe."""
 
-CALL_SECONDS = 35.0
-"""Read timeout of a plain call: a little more than the service's own limit for a unit of work."""
+CALL_SECONDS = 30.0
+"""How long a plain call may take: a little more than the service's own limit for a unit of work."""
 
 
-def new_client(*, read_seconds: float = CALL_SECONDS) -> Client:
-    """A pooled client. Proxies of the environment are not used: the local service is on loopback.
+def new_client(
+    *,
+    read_seconds: float = CALL_SECONDS,
+    abroad: bool = False,
+    user_agent: str | None = None,
+    transport: Transport | None = None,
+) -> Client:
+    """A pooled client.
 
-    No certificate authority is loaded: that takes 20 to 40 ms and loopback needs none. TLS would fail, not trust.
+    On loopback proxies of the environment are not used, and no certificate authority is loaded: that takes 20 to 40 ms
+    and loopback needs none. TLS would fail there, not trust.
+
+    Args:
+        read_seconds: how long the backend may be silent.
+        abroad: the backend is reached over a network: certificates are checked, the environment's proxies used.
+        user_agent: stands before the package's own.
+        transport: another way to the wire than sockets.
     """
+    own = f"hitl-mcp-server/{__version__}"
     return httpx2.AsyncClient(
-        timeout=httpx2.Timeout(5.0, read=read_seconds, pool=60.0),
+        timeout=httpx2.Timeout(10.0 if abroad else 5.0, read=read_seconds, pool=60.0),
         limits=httpx2.Limits(max_connections=20, max_keepalive_connections=20, keepalive_expiry=60.0),
-        verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-        headers={"User-Agent": f"hitl-mcp-server/{__version__}"},
-        trust_env=False,
+        verify=True if abroad else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+        headers={"User-Agent": f"{user_agent} {own}" if user_agent else own},
+        trust_env=abroad,
         follow_redirects=False,
+        transport=transport,
     )
 
 
@@ -91,17 +107,22 @@ async def exchange(
 ) -> HTTPResponse:
     """One call. The proof is checked before the answer is read, and the whole is bounded (H14, H36).
 
-    Raises: Unreachable; its cause tells whether anything was sent.
+    Raises: Unreachable; its cause tells whether anything was sent. TimedOut when the time was over.
     """
     nonce = new_nonce()
     all_headers = call_headers(endpoint, nonce) | dict(headers or {})
     try:
         with anyio.fail_after(seconds):
             async with client.stream(
-                method, endpoint.base_url + path, params=query, json=body, headers=all_headers
-            ) as response:
+                method, endpoint.base_url + path, params=query, json=body, headers=all_headers,
+                timeout=httpx2.Timeout(client.timeout.connect, read=seconds, pool=client.timeout.pool),
+            ) as response:  # fmt: skip
                 check_proof(endpoint, nonce, response)
                 await response.aread()
                 return response
-    except (TransportError, TimeoutError) as error:
+    except NotConnected as error:
+        raise Unreachable(f"The backend did not answer ({type(error).__name__})") from error
+    except (httpx2.TimeoutException, TimeoutError) as error:
+        raise TimedOut(f"The backend did not answer within {seconds:g} s") from error
+    except TransportError as error:
         raise Unreachable(f"The backend did not answer ({type(error).__name__})") from error

@@ -27,8 +27,6 @@ BEAT_SECONDS = 8.0
 """Progress goes out this often: inside the 5 to 10 s that keeps patient hosts awake."""
 BEAT_GRID_SECONDS = 0.5
 """Beats of many calls go out together, at most this much earlier: waking up for each costs more than what it sends."""
-LOOPS_SECONDS = 3.0
-"""How long the list of loops is remembered for choosing one; what it does not hold is looked for again at once."""
 SETTLE_SECONDS = 1.0
 """How long closing waits for deliveries to be recorded. In doubt the agent asks twice (H2)."""
 
@@ -72,7 +70,6 @@ class Desk:
         self._process = secrets.token_hex(16) if merges else None
         self._deliveries = Deliveries(self._record, tasks)
         self._running = anyio.CancelScope()
-        self._loops: tuple[float, list[Loop]] = 0.0, []
         self._held: set[Watch] = set()
         self._draining = False
         self.users = 0
@@ -123,13 +120,9 @@ class Desk:
 
     async def loop_for(self, wanted: str | None) -> Loop:
         """The loop meant: by id or name, by setting, or the only one (D22). Raises: ToolError that lists them."""
-        until, remembered = self._loops
-        if time.monotonic() < until:
-            with contextlib.suppress(ToolError):
-                return self._chosen(remembered, wanted)
-        loops = await self.client.list_loops()
-        self._loops = time.monotonic() + LOOPS_SECONDS, loops
-        return self._chosen(loops, wanted)
+        with contextlib.suppress(ToolError):
+            return self._chosen(await self.client.list_loops(), wanted)
+        return self._chosen(await self.client.list_loops(fresh=True), wanted)  # made since the list was remembered
 
     def _chosen(self, loops: list[Loop], wanted: str | None) -> Loop:
         name = wanted or self._loop
@@ -168,9 +161,9 @@ class Desk:
             # H3: over stdio the same question of one process is one request, while that process lives
             once = digest([self._process, tool, chosen.id, new.model_dump(mode="json")])
         try:
-            return await self.client.create_request(chosen.id, new, once_key=once, client_name=client_name(ctx))
+            return await self.client.create_request(chosen.id, new, idempotency_key=once, client_name=client_name(ctx))
         except NotFound:
-            self._loops = 0.0, []  # the loop is gone, and is not to be chosen again
+            self.client.forget_loops()  # the loop is gone, and is not to be chosen again
             raise
 
     async def result(

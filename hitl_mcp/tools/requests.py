@@ -133,7 +133,7 @@ async def _known(desk: Desk, request_id: str) -> ReviewRequest:
             "returned it. list_requests shows yours."
         )
     with contextlib.suppress(NotFound, NotAllowed):
-        request = await desk.client.get_request(request_id)
+        request = await desk.client.look(request_id)
         if desk.may_see(request):
             return request
     raise ToolError(f"There is no request {request_id} of yours. list_requests shows yours.")

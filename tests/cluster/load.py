@@ -108,7 +108,7 @@ class Load:
 
     async def _created(self, question: Question, client: AsyncHITLClient) -> None:
         new = NewRequest(kind=Kind.APPROVAL, request_text=question.name)
-        create = lambda: client.create_request(self.loop_id, new, once_key=question.name)  # noqa: E731
+        create = lambda: client.create_request(self.loop_id, new, idempotency_key=question.name)  # noqa: E731
         question.ids.add((await self._insisted(question, create)).request_id)
 
     async def _insisted(self, question: Question, call: Callable[[], Awaitable[T]]) -> T:
@@ -235,7 +235,7 @@ async def loaded(nodes: Nodes, key: str, loop_id: str, seed: int) -> AsyncGenera
     chance = random.Random(seed)
     async with AsyncExitStack() as stack:
         clients = [
-            await stack.enter_async_context(AsyncHITLClient(Rotating(nodes, key, chance, first)))
+            await stack.enter_async_context(AsyncHITLClient.at(Rotating(nodes, key, chance, first)))
             for first in (nodes.balancer.url, "", "")
         ]
         yield Load(nodes, key, loop_id, chance, clients)

@@ -95,7 +95,7 @@ async def scene(folder: Path) -> AsyncGenerator[Scene]:
         followers: list[Follower] = []
         for node in nodes.every:
             begin = Rotating(nodes, place.key, load.chance, node.url)
-            followers.append(Follower(await stack.enter_async_context(AsyncHITLClient(begin)), start))
+            followers.append(Follower(await stack.enter_async_context(AsyncHITLClient.at(begin)), start))
         async with anyio.create_task_group() as tasks:
             for name, token in people.items():
                 tasks.start_soon(load.review, name, token)

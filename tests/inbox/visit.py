@@ -15,7 +15,7 @@ from playwright.async_api import Browser, BrowserContext, Page, Response
 from hitl_mcp.contract import routes
 from hitl_mcp.contract.models import NewRequest, ReviewRequest
 from hitl_mcp.contract.states import Kind
-from hitl_mcp.launcher import Found, ask
+from hitl_mcp.sdk.local import Found, ask
 from tests.world import WAIT, World
 
 SHOWN_LIVE = "#live[data-state=live]"

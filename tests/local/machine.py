@@ -24,7 +24,8 @@ from mcp.types import CallToolResult, TextContent
 
 import hitl_mcp
 from hitl_mcp.contract import routes
-from hitl_mcp.launcher import Found, LocalService, ask, end
+from hitl_mcp.launcher import LocalService, end
+from hitl_mcp.sdk.local import Found, ask
 from tests.world import WAIT, World, environment, eventually, running_service, settings_for, sign_in, world
 
 PYTHON = sys.executable
@@ -99,7 +100,7 @@ async def world_of(folder: Path) -> AsyncGenerator[World]:
             assert failed is None, "the service went away"
             return found.endpoint()
 
-    async with AsyncHITLClient(Here()) as agent:
+    async with AsyncHITLClient.at(Here()) as agent:
         loops = await agent.list_loops()
         yield World(folder, found, agent, await sign_in(found), loops[0].id)
 

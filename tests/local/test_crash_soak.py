@@ -65,7 +65,9 @@ async def persist(agent: AsyncHITLClient, loop_id: str, key: str, ledger: Ledger
     """Ask with a key until it is acknowledged; each kill may exhaust the SDK's own repeats."""
     while True:
         try:
-            return await agent.create_request(loop_id, NewRequest(kind=Kind.APPROVAL, request_text=key), once_key=key)
+            return await agent.create_request(
+                loop_id, NewRequest(kind=Kind.APPROVAL, request_text=key), idempotency_key=key
+            )
         except Unreachable:
             ledger.lost_calls += 1
             await anyio.sleep(0.02)

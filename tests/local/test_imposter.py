@@ -26,7 +26,7 @@ from hitl_mcp.contract import routes
 from hitl_mcp.contract.local import START_LOCK, ServiceState
 from hitl_mcp.contract.outcome import APPROVAL_CONFIG
 from hitl_mcp.errors import NotAuthorised
-from hitl_mcp.launcher import ask, find
+from hitl_mcp.sdk.local import ask, find
 from tests.local.machine import ask_approval, check, kill_service, open_texts, start_service, terminal, text_of
 from tests.world import WAIT, eventually, running_service, sign_in, stdio_client
 

@@ -15,7 +15,7 @@ from anyio.lowlevel import checkpoint
 from hitl_mcp.contract import routes
 from hitl_mcp.contract.local import STATE_FILE
 from hitl_mcp.errors import ServiceFault, Unreachable
-from hitl_mcp.launcher import Found, ask
+from hitl_mcp.sdk.local import Found, ask
 from tests.conftest import services_of
 from tests.local.machine import (
     ask_approval,

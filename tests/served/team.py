@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from hitl_mcp.contract import routes
-from hitl_mcp.launcher import ask
 from hitl_mcp.sdk.endpoint import Endpoint
+from hitl_mcp.sdk.local import ask
 from hitl_mcp.service.context import Services
 from hitl_mcp.service.run import SERVE, running
 from hitl_mcp.serving import mcp_over_http

@@ -11,8 +11,8 @@ import pytest
 
 from hitl_mcp.contract import routes
 from hitl_mcp.errors import HITLError
-from hitl_mcp.launcher import ask
 from hitl_mcp.sdk.endpoint import Endpoint
+from hitl_mcp.sdk.local import ask
 from hitl_mcp.service import members
 from tests.served.team import Team, team
 from tests.world import WAIT, settings_for

@@ -11,7 +11,7 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page
 
 from hitl_mcp.contract import routes
-from hitl_mcp.launcher import ask
+from hitl_mcp.sdk.local import ask
 from tests.browser import browser
 from tests.served.pictures import picture_server
 from tests.served.team import Team, team

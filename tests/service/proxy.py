@@ -11,8 +11,8 @@ import anyio
 from anyio.abc import SocketAttribute, SocketStream
 
 from hitl_mcp.contract import routes
-from hitl_mcp.launcher import Found
 from hitl_mcp.sdk import AsyncHITLClient, Endpoint
+from hitl_mcp.sdk.local import Found
 
 _STREAM = f"GET {routes.EVENTS_STREAM}".encode()
 
@@ -118,6 +118,6 @@ async def proxied(found: Found) -> AsyncGenerator[tuple[Proxy, AsyncHITLClient]]
         proxy = Proxy(port, found.state.port)
         proxy.way = Endpoint(f"http://127.0.0.1:{port}", real.key, real.inbox, real.port, real.proof_secret)
         tasks.start_soon(listener.serve, proxy.carry)
-        async with AsyncHITLClient(proxy) as client:
+        async with AsyncHITLClient.at(proxy) as client:
             yield proxy, client
         tasks.cancel_scope.cancel()

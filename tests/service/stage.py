@@ -22,9 +22,9 @@ from hitl_mcp.contract.local import CONTRACT_VERSION, ServiceState
 from hitl_mcp.contract.models import Created, NewRequest
 from hitl_mcp.contract.teams import Scope
 from hitl_mcp.errors import Refused
-from hitl_mcp.launcher import Found, ask
 from hitl_mcp.sdk import AsyncHITLClient, http
 from hitl_mcp.sdk.endpoint import Endpoint, Fixed
+from hitl_mcp.sdk.local import Found, ask
 from hitl_mcp.service import keys, people
 from hitl_mcp.service.broker import Broker
 from hitl_mcp.service.clock import Clock, wall_clock
@@ -116,7 +116,7 @@ class Stage(World):
 
     async def ask_again(self, new: NewRequest, once_key: str) -> Created:
         """The same question with an idempotency key."""
-        return await self.agent.create_request(self.loop_id, new, once_key=once_key)
+        return await self.agent.create_request(self.loop_id, new, idempotency_key=once_key)
 
     async def sign_in_again(self) -> None:
         """A terminal session lives for ten minutes, so a test that moves the clock further needs a new one."""
@@ -202,7 +202,7 @@ async def _agent_at(place: Place, services: Services) -> AsyncGenerator[tuple[Fo
         made = await ask(shared(services, place.folder).console(), "POST", routes.KEYS, wanted)
         place.key = made["key"]
     found = shared(services, place.folder, place.key)
-    async with AsyncHITLClient(Fixed(found.endpoint())) as agent:
+    async with AsyncHITLClient.at(Fixed(found.endpoint())) as agent:
         yield found, agent
 
 

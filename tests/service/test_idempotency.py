@@ -101,7 +101,7 @@ async def test_the_same_question_in_another_loop_is_another_question(place: Plac
     async with stage(place) as on:
         first = await on.ask_again(QUESTION, "K")
         with pytest.raises(Conflict, match=first.request_id):
-            await on.agent.create_request(await on.second_loop(), QUESTION, once_key="K")
+            await on.agent.create_request(await on.second_loop(), QUESTION, idempotency_key="K")
 
 
 async def test_a_refused_use_of_a_key_changes_nothing_for_its_own_question(place: Place) -> None:
@@ -204,7 +204,7 @@ async def test_a_clock_set_back_makes_no_old_decision_answer_again(place: Place)
     async with stage(place, clock=clock) as on:
         delivered = await decided(on)
         await on.agent.deliver_request(delivered.request_id)
-        uncollected = await on.agent.create_request(on.loop_id, QUESTION, once_key="K2")
+        uncollected = await on.agent.create_request(on.loop_id, QUESTION, idempotency_key="K2")
         await on.reviewer.answer(uncollected.request_id, "Green")
         clock.move(-2 * HOUR)
         assert not (await on.ask_again(QUESTION, "K")).joined

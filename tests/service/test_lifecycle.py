@@ -309,7 +309,7 @@ async def test_what_does_not_exist_is_not_found(place: Place) -> None:
 async def test_an_error_leaves_the_clients_block_as_itself(place: Place) -> None:
     async with stage(place) as on:
         with pytest.raises(NotFound, match="Request not found"):
-            async with AsyncHITLClient(Fixed(on.found.endpoint())) as client:
+            async with AsyncHITLClient.at(Fixed(on.found.endpoint())) as client:
                 await client.get_request(NOBODY)
 
 

@@ -68,7 +68,7 @@ async def node(url: str, folder: Path, secret: str, *, deaf: bool) -> AsyncGener
     settings = settings_for(folder, database_url=SecretStr(url))
     async with running(settings, hosted_by="console", broker=DeafBroker() if deaf else None) as services:
         address = f"http://127.0.0.1:{services.keys.internal_port}"
-        async with AsyncHITLClient(Fixed(Endpoint(address, secret, address))) as client:
+        async with AsyncHITLClient.at(Fixed(Endpoint(address, secret, address))) as client:
             yield Node(services, client, Person(services.account.user_id, "Ada", Channel.INBOX, Assurance.SIGNED_IN))
 
 
@@ -94,7 +94,7 @@ class Pair:
     async def ask(self, text: str = "May I?", once_key: str | None = None) -> ReviewRequest:
         """A question, asked here."""
         new = NewRequest(kind=Kind.APPROVAL, request_text=text)
-        return (await self.here.client.create_request(self.loop_id, new, once_key=once_key)).request
+        return (await self.here.client.create_request(self.loop_id, new, idempotency_key=once_key)).request
 
     async def log_of(self, request: ReviewRequest) -> list[dict[str, Any]]:
         """The request's entries in the event log."""
@@ -182,7 +182,7 @@ async def test_the_same_question_at_both_processes_is_asked_once(tmp_path: Path)
             made: list[str] = []
 
             async def one(at: Node) -> None:
-                created = await at.client.create_request(both.loop_id, new, once_key=f"key {number}")  # noqa: B023
+                created = await at.client.create_request(both.loop_id, new, idempotency_key=f"key {number}")  # noqa: B023
                 made.append(created.request_id)  # noqa: B023
 
             async with anyio.create_task_group() as tasks:

@@ -11,8 +11,8 @@ import pytest
 from hitl_mcp.contract import routes
 from hitl_mcp.contract.models import RequestFilter
 from hitl_mcp.contract.states import Status
-from hitl_mcp.launcher import ask
 from hitl_mcp.sdk import http
+from hitl_mcp.sdk.local import ask
 from tests.service.stage import Answer, Place, Stage, stage
 
 pytestmark = pytest.mark.anyio

@@ -14,8 +14,8 @@ import pytest
 from mcp import Client
 from mcp.types import CallToolResult
 
-from hitl_mcp.launcher import ask
 from hitl_mcp.sdk.endpoint import Endpoint
+from hitl_mcp.sdk.local import ask
 from hitl_mcp.tools.http import create_mcp_app
 from tests.mcp_http import Face, Transport, face
 from tests.tools.test_asking import ask_and_answer, only_open, refused, told

@@ -38,7 +38,7 @@ READERS = 6
 SCANNERS = 4
 """Of the readers; the others stay free for short reads."""
 MAX_WAITING = 5_000
-SUBMIT_SECONDS = 30.0
+SUBMIT_SECONDS = 25.0
 """How long a caller waits for its unit; a stuck database is then an error, not a hung agent (H36)."""
 PROBE_SECONDS = 3.0
 """The first statement on a pooled connection answers at once, or the connection is dead."""

@@ -27,7 +27,7 @@ from hitl_mcp.service.store.writer import GroupWriter, Job, storage_fault
 T = TypeVar("T")
 READERS = 4
 BUSY_MS = 5_000
-SUBMIT_SECONDS = 30.0
+SUBMIT_SECONDS = 25.0
 """How long a caller waits for its unit; a stuck writer is then an error, not a hung agent (H36)."""
 
 

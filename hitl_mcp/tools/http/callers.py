@@ -77,7 +77,7 @@ class Callers:
     def _opened(self, key: str, api_key_id: str) -> Desk:
         resolver = self._resolver_for(key)
         desk = Desk(
-            lambda _: AsyncHITLClient(resolver), self._tasks, self._loop, merges=False, api_key_id=api_key_id
+            lambda _: AsyncHITLClient.at(resolver), self._tasks, self._loop, merges=False, api_key_id=api_key_id
         )  # H3: over HTTP nothing is merged implicitly
         if self._draining:
             desk.drain()
