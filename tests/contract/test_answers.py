@@ -14,6 +14,7 @@ from hitl_mcp.contract.answers import (
     EXAMPLES,
     BooleanConfig,
     EditableTextConfig,
+    FormConfig,
     MultiSelectConfig,
     NumberConfig,
     RatingConfig,
@@ -55,8 +56,9 @@ def rejects(of: ResponseConfig, answer: Any) -> str:
 
 @pytest.mark.parametrize("response_type", ResponseType)
 def test_the_example_of_each_type_works_and_errors_show_it(response_type: ResponseType) -> None:
-    assert isinstance(read_config(response_type, EXAMPLES[response_type]), CONFIGS[response_type])
-    wrongs: list[Any] = [None, "x", [], 1, {"required": "perhaps"}]
+    model = CONFIGS.get(response_type, FormConfig)
+    assert isinstance(read_config(response_type, EXAMPLES[response_type]), model)
+    wrongs: list[Any] = [None, "x", [], 1, {"required": "perhaps", "fields": []}]
     for wrong in wrongs:
         fault = refused(response_type, wrong)
         assert fault.field.startswith("response_config")

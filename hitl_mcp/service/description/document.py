@@ -6,16 +6,19 @@ import re
 from collections.abc import Iterator
 from typing import Any, cast
 
+from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from hitl_mcp import __version__
 from hitl_mcp.contract import routes
-from hitl_mcp.contract.answers import CONFIGS
+from hitl_mcp.contract.answers import CONFIGS, FormConfig, ResponseType
 from hitl_mcp.service.description.examples import BODIES, FIELDS, sample
 from hitl_mcp.service.description.table import OPERATIONS, PARAMETERS, TAGS, Operation, Reply
 
 Json = dict[str, Any]
 Key = tuple[str, str]
+
+_CONFIGS: dict[ResponseType, type[BaseModel]] = {**CONFIGS, ResponseType.FORM: FormConfig}
 
 SUMMARY = "Human in the loop: an agent asks, a person decides, the agent gets exactly that decision."
 _ABOUT = """\
@@ -141,7 +144,7 @@ def _reply_schemas() -> dict[str, Json]:
         },
     }
     configs = models_json_schema(
-        cast("Any", [(model, "validation") for model in CONFIGS.values()]),
+        cast("Any", [(model, "validation") for model in _CONFIGS.values()]),
         ref_template="#/components/schemas/{model}",
     )[1]["$defs"]
     return found | configs
@@ -150,9 +153,9 @@ def _reply_schemas() -> dict[str, Json]:
 def _type_the_configuration(schemas: dict[str, Json]) -> None:
     """Tell what `response_config` holds for each response type."""
     words = "What belongs to `response_type`: " + ", ".join(
-        f"{kind.value} takes {model.__name__}" for kind, model in CONFIGS.items()
+        f"{kind.value} takes {model.__name__}" for kind, model in _CONFIGS.items()
     )
-    branches = [{"$ref": f"#/components/schemas/{model.__name__}"} for model in CONFIGS.values()]
+    branches = [{"$ref": f"#/components/schemas/{model.__name__}"} for model in _CONFIGS.values()]
     schemas["NewRequest"]["properties"]["response_config"] |= {"anyOf": branches, "description": words}
 
 

@@ -22,6 +22,7 @@ _TEXTS: dict[ResponseType, str] = {
     ResponseType.TEXT: "What should the release note say?",
     ResponseType.BOOLEAN: "Is the customer's address still right?",
     ResponseType.EDITABLE_TEXT: "Please correct this reply before I send it.",
+    ResponseType.FORM: "Please check this article before it goes out.",
 }
 _DEFAULTS: dict[ResponseType, Any] = {
     ResponseType.SINGLE_SELECT: "Blue",
@@ -31,6 +32,7 @@ _DEFAULTS: dict[ResponseType, Any] = {
     ResponseType.TEXT: "",
     ResponseType.BOOLEAN: False,
     ResponseType.EDITABLE_TEXT: "Dear customer, ...",
+    ResponseType.FORM: {"approved": False},
 }
 
 
