@@ -175,6 +175,8 @@ class Desk:
         joined, repeat, ahead = asked or Asked(joined=False, repeat=False, open_ahead=0)
         if request.status.is_open and ahead:
             notes.append(f"{ahead} other question{'s wait' if ahead > 1 else ' waits'} as well.")
+        if request.status.is_open and (late := self.client.staleness()):
+            notes.append(late)
         result = review_result(request, backend, joined=joined, repeat=repeat, notes=notes)
         if not request.status.is_open:
             reception: Reception = ctx.request_context.lifespan_context

@@ -43,6 +43,7 @@ class LoopList(BaseModel):
     """The loops, and where people answer."""
 
     loops: list[LoopEntry]
+    backend: str
     inbox: str
 
 
@@ -62,6 +63,7 @@ class RequestList(BaseModel):
     """Requests, and where people answer."""
 
     requests: list[RequestEntry]
+    backend: str
     inbox: str
 
 
@@ -83,7 +85,7 @@ def register(server: HITLServer) -> None:
     async def list_loops(ctx: Ctx) -> Annotated[CallToolResult, LoopList]:
         with ctx.request_context.lifespan_context.desk() as desk:
             found = await desk.client.list_loops()
-            inbox = (await desk.client.backend()).inbox
+            backend = await desk.client.backend()
         loops = [
             LoopEntry(
                 id=loop.id, name=loop.name, description=loop.description, reviewers=loop.member_count,
@@ -92,7 +94,8 @@ def register(server: HITLServer) -> None:
             for loop in found
         ]  # fmt: skip
         names = "; ".join(f"{loop.name} ({loop.id}, {loop.open_requests} open)" for loop in loops)
-        return plain(f"{_count(loops, 'loop')}: {names}. People answer at {inbox}.", LoopList(loops=loops, inbox=inbox))
+        text = f"{_count(loops, 'loop')}: {names}. People answer at {backend.inbox}."
+        return plain(text, LoopList(loops=loops, backend=backend.name, inbox=backend.inbox))
 
     @server.tool(title="List requests", description=wording.REQUESTS, annotations=ToolAnnotations(read_only_hint=True))
     async def list_requests(
@@ -103,13 +106,13 @@ def register(server: HITLServer) -> None:
         with ctx.request_context.lifespan_context.desk() as desk:
             listed = await desk.client.list_requests(RequestFilter(status=status, limit=100))
             found = [request for request in listed if desk.may_see(request)]
-            inbox = (await desk.client.backend()).inbox
+            backend = await desk.client.backend()
         mine = client_name(ctx)
         found.sort(key=lambda request: not (_uncollected(request) and request.user_agent == mine))
         entries = [_entry(request) for request in found[:limit]]
         lines = [f"{entry.request_id} {entry.outcome.value}: {entry.text}" for entry in entries]
-        text = "\n".join([f"{_count(entries, 'request')}. People answer at {inbox}.", *lines])
-        return plain(text, RequestList(requests=entries, inbox=inbox))
+        text = "\n".join([f"{_count(entries, 'request')}. People answer at {backend.inbox}.", *lines])
+        return plain(text, RequestList(requests=entries, backend=backend.name, inbox=backend.inbox))
 
     @server.tool(
         title="Cancel a request",

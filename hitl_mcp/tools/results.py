@@ -37,7 +37,9 @@ class ReviewResult(BaseModel):
     open_until: datetime
     joined: bool = Field(default=False, description="The same question was already asked; this is one request, not two")
     repeat: bool = Field(default=False, description="This decision was handed over before; it allows no second action")
-    backend: str = Field(default="local", description="`local`: the user's own machine; `server`: their team's server")
+    backend: str = Field(
+        default="local", description="`local`: the user's machine; `server`: their team's; `cloud`: HITL.sh"
+    )
     inbox: str = Field(description="Where a person answers")
 
 
@@ -67,9 +69,8 @@ def review_result(
     elif joined:
         sentences.append("The same question was already asked, so this is that request: one decision, not two.")
     if outcome is Outcome.PENDING:
-        otherwise = " (or the command hitl-mcp inbox)" if backend.name == "local" else ""
         sentences.append(
-            f"A person answers in the inbox at {backend.inbox}{otherwise}. Next: call check_request with request_id "
+            f"A person answers in {_place(backend)}. Next: call check_request with request_id "
             f"{request.id} and wait_seconds 45. Do not act before it is decided."
         )
     result = ReviewResult(
@@ -90,9 +91,19 @@ def review_result(
         joined=joined,
         repeat=repeat,
         backend=backend.name,
-        inbox=f"{backend.inbox}/requests/{request.id}",
+        inbox=backend.inbox if backend.name == "cloud" else f"{backend.inbox}/requests/{request.id}",
     )
     return plain(result.message, result)
+
+
+def _place(backend: Endpoint) -> str:
+    match backend.name:
+        case "local":
+            return f"the inbox at {backend.inbox} (or the command hitl-mcp inbox)"
+        case "server":
+            return f"the inbox at {backend.inbox}"
+        case "cloud":
+            return f"the HITL.sh app ({backend.inbox})"
 
 
 def plain(sentence: str, structured: BaseModel) -> CallToolResult:
