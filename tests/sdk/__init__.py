@@ -1,0 +1,1 @@
+"""The client's side: what a program reads, repeats and catches."""
