@@ -1,0 +1,1 @@
+"""Tests of the cloud backend, and the simulated cloud they run against."""
