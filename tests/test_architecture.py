@@ -31,7 +31,7 @@ LAW: dict[str, tuple[str, ...]] = {
     "launcher": ("errors", "contract", "settings", "sdk", "service.run", ""),
     "backends": ("launcher", "sdk", "settings"),
     "background": ("errors", "contract", "settings", "service.run"),
-    "doctor": ("errors", "contract", "sdk", "console", "settings"),
+    "doctor": ("errors", "contract", "sdk", "backends", "console", "settings"),
     "console": ("launcher", "sdk", "settings", "service.run"),
     "serving": ("launcher", "sdk", "service.context", "service.web.logs", "service.run", "settings", "tools.http"),
     "stdio": ("errors", "settings", "sdk", "tools", "backends"),

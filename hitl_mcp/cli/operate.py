@@ -14,13 +14,17 @@ from hitl_mcp.settings import Settings, read_settings
 
 
 @main.command()
-def doctor() -> None:
-    """Check address, database, schema, clock, keys and loops. Exit code 1 when something is broken."""
+@click.argument("request_id", required=False)
+def doctor(request_id: str | None) -> None:
+    """Check the backend in use, its key, budget, loops and people; with REQUEST_ID also why that request waits.
+
+    Exit code 1 when something is broken.
+    """
     from hitl_mcp.doctor import examine
 
     async def work() -> bool:
         broken = False
-        async for found in examine(read_settings()):
+        async for found in examine(read_settings(), request_id):
             click.echo(f"{found.level:5} {found.subject}: {found.words}")
             broken = broken or found.level == "fail"
         return broken

@@ -1,14 +1,14 @@
-"""`hitl-mcp doctor`: whether everything that a question needs on its way to a person and back is in order."""
+"""The service of this machine, seen from its console."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 from typing import Literal
 
 from hitl_mcp.console import console
 from hitl_mcp.contract import routes
 from hitl_mcp.contract.operating import Checks
+from hitl_mcp.doctor.finding import Finding
 from hitl_mcp.errors import HITLError
 from hitl_mcp.sdk import http
 from hitl_mcp.sdk.local import ask
@@ -17,15 +17,6 @@ from hitl_mcp.settings import Settings
 CLOCK_SECONDS = 2.0
 """Deadlines follow the database's clock; what people read on their screens follows this machine's."""
 PROBE_SECONDS = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at, and what to do about it."""
-
-    level: Literal["ok", "warn", "fail"]
-    subject: str
-    words: str
 
 
 async def examine(settings: Settings) -> AsyncGenerator[Finding]:
