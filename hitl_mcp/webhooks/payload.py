@@ -175,7 +175,9 @@ class Payload:
 
 
 def as_id(value: Any) -> str | None:
-    """An id as text."""
+    """An id as text. Raises: ContractBroken for what is none."""
+    if value == "" or isinstance(value, bool) or not isinstance(value, str | int | None):
+        raise unreadable("an id is not text")
     return None if value is None else str(value)
 
 
