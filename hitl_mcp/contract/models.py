@@ -16,6 +16,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 
 from hitl_mcp.contract.answers import ResponseType
 from hitl_mcp.contract.media import Url, WithMedia, own_words
+from hitl_mcp.contract.record import Record
 from hitl_mcp.contract.states import Assurance, Channel, Kind, Priority, Status
 from hitl_mcp.contract.teams import Member
 from hitl_mcp.contract.text import STORABLE, Json, JsonObject
@@ -135,7 +136,7 @@ class Broadcast(BaseModel):
     notification_error: str | None = None
 
 
-class ReviewRequest(BaseModel):
+class ReviewRequest(Record):
     """A request as every reply, tool and page sees it (contract section 2.5)."""
 
     model_config = ConfigDict(extra="ignore", defer_build=True)
@@ -186,7 +187,7 @@ class ReviewRequest(BaseModel):
     dialect: str | None = None
 
 
-class Created(BaseModel):
+class Created(Record):
     """The reply to "create request" (contract section 2.4), with the request itself beside the contract's fields.
 
     `joined`: the same question was open, or decided and not collected; this is one request, not two.
@@ -209,6 +210,11 @@ class Created(BaseModel):
     open_ahead: int = 0
     notes: list[str] = Field(default_factory=list[str])
     request: ReviewRequest
+
+    @property
+    def id(self) -> str:
+        """The request's id, under the name that it has everywhere else."""
+        return self.request_id
 
 
 class Loop(BaseModel):
