@@ -13,7 +13,7 @@ from hitl_mcp.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-DOCUMENTS = sorted(ROOT.glob("*.md"))
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*.md")])
 
 
 def test_ci_runs_the_readmes_own_test_command() -> None:
@@ -24,7 +24,7 @@ def test_ci_runs_the_readmes_own_test_command() -> None:
 
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_every_setting_is_documented_with_its_default(name: str) -> None:
-    rows = [line for line in README.splitlines() if line.startswith("|") and f"`HITL_{name.upper()}`" in line]
+    rows = [line for line in README.splitlines() if line.startswith(f"| `HITL_{name.upper()}` |")]
     assert len(rows) == 1
     default: object = Settings.model_fields[name].default
     if isinstance(default, str | int | float):
@@ -41,7 +41,7 @@ def test_every_command_is_documented(command: str) -> None:
 def test_every_link_within_the_repository_leads_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", document.read_text(encoding="utf-8")):
         if not target.startswith(("http://", "https://")):
-            assert (ROOT / target).exists(), target
+            assert (document.parent / target).exists(), target
 
 
 def test_nobody_is_told_to_install_the_names_that_belong_to_others() -> None:
