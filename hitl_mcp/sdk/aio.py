@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import AbstractContextManager, AsyncExitStack
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
@@ -29,9 +29,10 @@ from hitl_mcp.contract.states import Kind
 from hitl_mcp.contract.teams import Feedback, LoopChange, Member, NewLoop, NewMember
 from hitl_mcp.errors import BadRequest, NotSupported
 from hitl_mcp.sdk import batches, calls
+from hitl_mcp.sdk.alongside import alongside
 from hitl_mcp.sdk.backend import Backend
 from hitl_mcp.sdk.batches import AT_ONCE, Progress
-from hitl_mcp.sdk.choosing import chosen_backend
+from hitl_mcp.sdk.choosing import backend_maker
 from hitl_mcp.sdk.connection import Connection
 from hitl_mcp.sdk.endpoint import Endpoint, Resolver
 from hitl_mcp.sdk.once import attempt_key
@@ -54,7 +55,8 @@ class AsyncHITLClient:
         api_key: of the cloud or a team's server; by default `HITL_API_KEY`.
         base_url: of the server, with or without `/v1`; by default `HITL_BASE_URL`, else the HITL.sh cloud. With neither
             key nor address it is the local service that runs on this machine.
-        timeout: seconds that one call may take; by default `HITL_TIMEOUT`, 30. Waiting has limits of its own.
+        timeout: seconds that one attempt of a call may take; by default `HITL_TIMEOUT`, 30. Waiting has limits of its
+            own.
         max_retries: how often a call is repeated, where repeating is safe.
         retry_delay: seconds before the first repetition; doubled each time, with jitter.
         user_agent: what the calls say of your program.
@@ -74,11 +76,19 @@ class AsyncHITLClient:
         *,
         backend: Backend | None = None,
     ) -> None:
-        self._backend = backend or chosen_backend(
-            api_key, base_url, timeout=timeout, max_retries=max_retries, retry_delay=retry_delay, user_agent=user_agent
+        self._backend = (
+            backend
+            or backend_maker(
+                api_key,
+                base_url,
+                timeout=timeout,
+                max_retries=max_retries,
+                retry_delay=retry_delay,
+                user_agent=user_agent,
+            )()
         )
         self._stack = AsyncExitStack()
-        self._runs = False
+        self._runs = anyio.Lock()
         self._loops: tuple[float, list[Loop]] = 0.0, []
         self.client_name: str | None = None
 
@@ -88,26 +98,25 @@ class AsyncHITLClient:
         return cls(backend=OwnService(Connection(resolver)))
 
     async def __aenter__(self) -> Self:
-        tasks = await self._stack.enter_async_context(anyio.create_task_group())
-        tasks.start_soon(self.run)
-        self._stack.callback(tasks.cancel_scope.cancel)
+        await self._stack.enter_async_context(alongside(self.run))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            await self._stack.aclose()  # without the block's own error, which a task group would wrap into a group
+            await self._stack.aclose()
         finally:
-            await self.aclose()
+            with anyio.CancelScope(shield=True):
+                await self.aclose()
 
     async def run(self) -> None:
-        """What makes waiting work; runs until cancelled. A context manager does this by itself."""
-        self._runs = True
-        try:
+        """What makes waiting work; runs until cancelled. A context manager does this by itself.
+
+        It may be run several times side by side: one does the work, and when it ends, the next.
+        """
+        async with self._runs:
             await self._backend.run()
-        finally:
-            self._runs = False
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -137,10 +146,10 @@ class AsyncHITLClient:
         """
         until, remembered = self._loops
         if not fresh and time.monotonic() < until:
-            return remembered
+            return list(remembered)
         found = await self._backend.send(calls.list_loops())
         self._loops = time.monotonic() + self._backend.loops_seconds, found
-        return found
+        return list(found)
 
     def forget_loops(self) -> None:
         """The next `list_loops` asks the backend."""
@@ -294,11 +303,7 @@ class AsyncHITLClient:
         Giving up waiting withdraws nothing. Without a timeout it waits until the request is decided, cancelled, or its
         own time is over.
         """
-        async with AsyncExitStack() as stack:
-            if not self._runs:
-                tasks = await stack.enter_async_context(anyio.create_task_group())
-                tasks.start_soon(self.run)
-                stack.callback(tasks.cancel_scope.cancel)
+        async with alongside(self.run):
             known = await self._known(request)
             with self.watching(known) as watch, anyio.move_on_after(timeout):
                 while watch.request.status.is_open:
@@ -310,15 +315,9 @@ class AsyncHITLClient:
     ) -> list[ReviewRequest]:
         """Many at once, in their order; each as `wait_for_decision`."""
         waiting = list(requests)
-        async with AsyncExitStack() as stack:
-            if not self._runs:
-                tasks = await stack.enter_async_context(anyio.create_task_group())
-                tasks.start_soon(self.run)
-                stack.callback(tasks.cancel_scope.cancel)
-                await anyio.lowlevel.checkpoint()
-            return await batches.run(
-                lambda one: self.wait_for_decision(one, timeout), waiting, at_once=len(waiting), on_progress=on_progress
-            )
+        return await batches.run(
+            lambda one: self.wait_for_decision(one, timeout), waiting, at_once=len(waiting), on_progress=on_progress
+        )
 
     async def deliver_request(self, request_id: str) -> None:
         """Say that the agent has the result (H2)."""
@@ -331,6 +330,18 @@ class AsyncHITLClient:
     def watching(self, request: ReviewRequest, since: int | None = None) -> AbstractContextManager[Watch]:
         """Watch a request; see `Watcher.watching`."""
         return self._backend.watching(request, since)
+
+    @asynccontextmanager
+    async def _waiting(self) -> AsyncGenerator[None]:
+        """Runs what makes waiting work. Errors of the block come out as they are, not as a task group's."""
+        tasks = anyio.create_task_group()
+        await tasks.__aenter__()
+        tasks.start_soon(self.run)
+        try:
+            yield
+        finally:
+            tasks.cancel_scope.cancel()
+            await tasks.__aexit__(None, None, None)
 
     async def _known(self, request: Asked) -> ReviewRequest:
         if isinstance(request, Created):
