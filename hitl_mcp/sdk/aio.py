@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import AbstractContextManager, AsyncExitStack
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
@@ -215,6 +215,9 @@ class AsyncHITLClient:
             TooManyRequests.
         """
         new = data if isinstance(data, NewRequest) and not fields else valid(NewRequest, _fields(data, fields))
+        if idempotency_key is not None and not (idempotency_key.isascii() and 0 < len(idempotency_key.strip()) <= 200):
+            issue = "must be 1 to 200 characters of ASCII"
+            raise BadRequest("Validation failed", {"field": "idempotency_key", "issue": issue})
         name = client_name or self.client_name
         headers = {CLIENT_NAME: quote(name, safe=" ()/")} if name else {}  # headers hold ASCII only
         once_key = idempotency_key or attempt_key(f"create_request {loop_id} {new.request_text}")
@@ -330,18 +333,6 @@ class AsyncHITLClient:
     def watching(self, request: ReviewRequest, since: int | None = None) -> AbstractContextManager[Watch]:
         """Watch a request; see `Watcher.watching`."""
         return self._backend.watching(request, since)
-
-    @asynccontextmanager
-    async def _waiting(self) -> AsyncGenerator[None]:
-        """Runs what makes waiting work. Errors of the block come out as they are, not as a task group's."""
-        tasks = anyio.create_task_group()
-        await tasks.__aenter__()
-        tasks.start_soon(self.run)
-        try:
-            yield
-        finally:
-            tasks.cancel_scope.cancel()
-            await tasks.__aexit__(None, None, None)
 
     async def _known(self, request: Asked) -> ReviewRequest:
         if isinstance(request, Created):
