@@ -6,14 +6,12 @@ import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 from urllib.parse import quote
 
 import anyio
-from pydantic import BaseModel, ValidationError
 
 from hitl_mcp.contract.account import Invitation, KeyFacts, NewLoopReply
-from hitl_mcp.contract.answers import first_fault
 from hitl_mcp.contract.models import (
     Change,
     Created,
@@ -35,17 +33,18 @@ from hitl_mcp.sdk.batches import AT_ONCE, Progress
 from hitl_mcp.sdk.choosing import backend_maker
 from hitl_mcp.sdk.connection import Connection
 from hitl_mcp.sdk.endpoint import Endpoint, Resolver
+from hitl_mcp.sdk.given import joined, valid
 from hitl_mcp.sdk.once import attempt_key
 from hitl_mcp.sdk.own import OwnService
+from hitl_mcp.sdk.reviews import first_generation
+from hitl_mcp.sdk.reviews.client import Reviews
 from hitl_mcp.sdk.watch import Watch
-
-M = TypeVar("M", bound=BaseModel)
 
 Asked = ReviewRequest | Created | str
 """A request, the reply that made it, or its id."""
 
 
-class AsyncHITLClient:
+class AsyncHITLClient(Reviews):
     """The client of one backend: the HITL.sh cloud, a team's server, or this machine's local service.
 
     Use it as an async context manager; it may also be used without one, and closed with `aclose`. It belongs to one
@@ -205,8 +204,9 @@ class AsyncHITLClient:
         """Ask a person.
 
         Args:
-            loop_id: where the question goes.
-            data: the request's fields; they may be given as keyword arguments instead, or beside it.
+            loop_id: where the question goes. For a body of the first generation also a name, a slug or an alias.
+            data: the request's fields; they may be given as keyword arguments instead, or beside it. With `content` and
+                no `request_text` it is a body of the first generation.
             idempotency_key: the same key and question find the same request while it is open. With it the call is
                 repeated when the connection breaks.
             client_name: who asks, where several ask through this client; by default the client's own `client_name`.
@@ -214,12 +214,16 @@ class AsyncHITLClient:
         Raises: BadRequest with the field at fault, NotFound for the loop, Conflict for a key used for another question,
             TooManyRequests.
         """
-        new = data if isinstance(data, NewRequest) and not fields else valid(NewRequest, _fields(data, fields))
         if idempotency_key is not None and not (idempotency_key.isascii() and 0 < len(idempotency_key.strip()) <= 200):
             issue = "must be 1 to 200 characters of ASCII"
             raise BadRequest("Validation failed", {"field": "idempotency_key", "issue": issue})
         name = client_name or self.client_name
         headers = {CLIENT_NAME: quote(name, safe=" ()/")} if name else {}  # headers hold ASCII only
+        given = data if isinstance(data, NewRequest) and not fields else joined(data, fields)
+        if not isinstance(given, NewRequest) and first_generation.is_first_generation(given):
+            once_key = idempotency_key or attempt_key(f"create_request {loop_id} {given['content']}")
+            return await first_generation.create(self, self._backend, loop_id, given, once_key, headers)
+        new = given if isinstance(given, NewRequest) else valid(NewRequest, given)
         once_key = idempotency_key or attempt_key(f"create_request {loop_id} {new.request_text}")
         return await self._backend.create(loop_id, new, once_key, headers)
 
@@ -281,7 +285,7 @@ class AsyncHITLClient:
 
     async def add_feedback(self, request_id: str, feedback: Mapping[str, Any] | None = None, **fields: Any) -> None:
         """Say how good an answer was: `rating` 1 to 5, `comment`, and more; once, for a completed request."""
-        await self._backend.send(calls.add_feedback(request_id, valid(Feedback, _fields(feedback, fields))))
+        await self._backend.send(calls.add_feedback(request_id, valid(Feedback, joined(feedback, fields))))
 
     async def create_webhook(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
         """Registered webhooks. Raises: NotSupported; no backend has them yet."""
@@ -341,18 +345,3 @@ class AsyncHITLClient:
 
 
 _LONG = 3600.0
-
-
-def valid(model: type[M], given: Mapping[str, Any]) -> M:
-    """The given fields as the contract's model, checked before anything is sent. Raises: BadRequest with the field."""
-    try:
-        return model.model_validate(dict(given))
-    except ValidationError as error:
-        where, why = first_fault(error)
-        fault: Any = {"field": ".".join(where), "issue": why} if where else why
-        raise BadRequest("Validation failed", fault) from None
-
-
-def _fields(given: BaseModel | Mapping[str, Any] | None, more: Mapping[str, Any]) -> dict[str, Any]:
-    base = given.model_dump(exclude_unset=True) if isinstance(given, BaseModel) else dict(given or {})
-    return base | dict(more)

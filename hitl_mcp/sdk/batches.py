@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 
 import anyio
 
-from hitl_mcp.errors import BatchFailed, HITLError
+from hitl_mcp.errors import BatchFailed
 
 I = TypeVar("I")  # noqa: E741
 T = TypeVar("T")
@@ -27,7 +27,7 @@ async def run(
 
     Raises: BatchFailed with every item's result or error; what succeeded stays done.
     """
-    results: list[T | HITLError | None] = [None] * len(items)
+    results: list[T | Exception | None] = [None] * len(items)
     done = 0
     turns = anyio.Semaphore(max(at_once, 1))
 
@@ -36,15 +36,18 @@ async def run(
         async with turns:
             try:
                 results[index] = await one(item)
-            except HITLError as error:
+            except Exception as error:  # one item's fault must not lose what the others brought
                 results[index] = error
         done += 1
         if on_progress is not None:
             on_progress(done, len(items))
 
-    async with anyio.create_task_group() as tasks:
-        for index, item in enumerate(items):
-            tasks.start_soon(take, index, item)
+    try:
+        async with anyio.create_task_group() as tasks:
+            for index, item in enumerate(items):
+                tasks.start_soon(take, index, item)
+    except ExceptionGroup as group:  # only `on_progress` raises here; its error ends the batch
+        raise group.exceptions[0] from None
     if any(isinstance(result, Exception) for result in results):
         raise BatchFailed(cast("list[Any]", results))
     return cast("list[T]", results)

@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -77,7 +78,7 @@ def choose(key: str | None, url: str | None, wanted: Kind | Literal["auto"] = "a
     return Choice(wanted, address or CLOUD_URL, key)
 
 
-def chosen_backend(
+def backend_maker(
     key: str | None,
     url: str | None,
     *,
@@ -85,25 +86,35 @@ def chosen_backend(
     max_retries: int,
     retry_delay: float,
     user_agent: str | None,
-) -> Backend:
-    """The backend for a program: what it does not say is taken from the settings. Starts nothing.
+) -> Callable[[], Backend]:
+    """The backend for a program: what it does not say is taken from the settings, once. Starts nothing.
+
+    Returns: what opens it, for as many event loops as need be.
 
     Raises: NotConfigured.
     """
     from hitl_mcp.settings import read_settings
 
+    if key is not None and not key.strip():  # else a program whose own setting is missing would ask somewhere else
+        raise NotConfigured("api_key is empty. Give a key, or leave api_key out to use HITL_API_KEY.")
     settings = read_settings()
     secret = settings.api_key.get_secret_value() if settings.api_key else None
-    choice = choose(key or secret, url or settings.base_url, settings.backend)
-    resolver = RunningService(settings.data_dir) if choice.kind == "local" else Fixed(choice.endpoint())
-    connection = Connection(
-        resolver,
-        timeout=settings.timeout if timeout is None else timeout,
-        max_retries=max_retries,
-        retry_delay=retry_delay,
-        user_agent=user_agent,
-    )
-    return opened(choice, connection, settings.data_dir)
+    wanted = "auto" if settings.backend == "local" and (key or url) else settings.backend
+    choice = choose(key or secret, url or settings.base_url, wanted)
+
+    def make() -> Backend:
+        resolver = RunningService(settings.data_dir) if choice.kind == "local" else Fixed(choice.endpoint())
+        connection = Connection(
+            resolver,
+            timeout=settings.timeout if timeout is None else timeout,
+            max_retries=max_retries,
+            retry_delay=retry_delay,
+            user_agent=user_agent,
+        )
+        return opened(choice, connection, settings.data_dir)
+
+    make()  # wrong arguments are told at once
+    return make
 
 
 def opened(choice: Choice, connection: Connection, folder: Path) -> Backend:
@@ -146,12 +157,13 @@ def _origin(url: str) -> str:
     given = url.strip().rstrip("/")
     for ending in ("/v1/api", "/v1"):
         given = given.removesuffix(ending).rstrip("/")
-    parts = urlsplit(given)
     try:
+        parts = urlsplit(given)
         usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        plain = not (parts.query or parts.fragment or "@" in parts.netloc)
     except ValueError:
-        usable = False
-    if not usable or parts.query or parts.fragment or "@" in parts.netloc:
+        usable = plain = False
+    if not (usable and plain):
         raise NotConfigured(
             "HITL_BASE_URL must be like https://hitl.example.com: http or https, a host, and nothing behind it but /v1."
         )

@@ -43,11 +43,13 @@ class Connection:
 
     Args:
         resolver: finds the backend, again after it went away.
-        timeout: seconds one call may take.
+        timeout: seconds one attempt of a call may take.
         max_retries: how often a call is repeated where that is safe.
         retry_delay: seconds before the first repetition; doubled each time, with jitter.
         user_agent: what the calls say of themselves, beside the package's own name.
         transport: another way to the wire than sockets, for a backend in this process.
+
+    Raises: ValueError.
     """
 
     def __init__(
@@ -60,6 +62,8 @@ class Connection:
         user_agent: str | None = None,
         transport: http.Transport | None = None,
     ) -> None:
+        if timeout <= 0 or max_retries < 0 or retry_delay < 0:
+            raise ValueError("timeout must be more than 0; max_retries and retry_delay must not be negative")
         self._resolver = resolver
         self._timeout = timeout
         self._max_retries = max_retries
@@ -71,9 +75,10 @@ class Connection:
         self._turns = anyio.Semaphore(AT_ONCE)
 
     async def aclose(self) -> None:
-        """Close what is open."""
-        if self._http is not None:
-            await self._http.aclose()
+        """Close what is open. A later call opens it again."""
+        client, self._http = self._http, None
+        if client is not None:
+            await client.aclose()
 
     async def endpoint(self) -> Endpoint:
         """Where the backend is. Raises: Unreachable, NotConfigured."""
@@ -114,12 +119,12 @@ class Connection:
                 await self._lost(endpoint)
             except Unreachable as error:
                 safe = call.repeatable or isinstance(error.__cause__, http.NotConnected)
-                moved = await self._lost(endpoint)
-                if not safe:
+                if not safe:  # said before the backend is looked for again, which may fail with other words
                     raise type(error)(
                         "The connection broke before the answer came, so it is not known whether this took effect. "
                         "Look with check_request or list_requests before you try again."
                     ) from error
+                moved = await self._lost(endpoint)
                 if last:
                     raise
                 if not moved:

@@ -1,74 +1,120 @@
-"""An event loop in a thread, for callers without one."""
+"""An object that belongs to an event loop, used from threads without one."""
 
 from __future__ import annotations
 
 import os
 import threading
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Future
-from typing import TypeVar
+from concurrent.futures import CancelledError, Future
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+from weakref import WeakSet
 
 import anyio
 from anyio.from_thread import BlockingPortal
 
+from hitl_mcp.errors import Unreachable
+
+C = TypeVar("C")
 T = TypeVar("T")
 
+END_SECONDS = 10.0
 
-class Portal:
-    """Runs coroutine functions in a thread of its own, started at the first call.
+
+@dataclass(frozen=True, slots=True)
+class _Running(Generic[C]):
+    inner: C
+    portal: BlockingPortal
+    thread: threading.Thread
+
+
+class Portal(Generic[C]):
+    """Runs coroutine functions of an object in a thread of its own, started at the first call.
 
     A forked child has no threads of its parent, so it starts its own: what was made before the fork is left behind
     there. The thread is a daemon: a program that forgets to close its client still ends.
+
+    Args:
+        make: the object, made anew for each thread; entered there, and left when it ends.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, make: Callable[[], AbstractAsyncContextManager[C]]) -> None:
+        self._make = make
         self._lock = threading.Lock()
-        self._portal: BlockingPortal | None = None
-        self._pid = 0
+        self._running: _Running[C] | None = None
+        _portals.add(self)
 
-    @property
-    def is_fresh(self) -> bool:
-        """Whether this process has not used it yet."""
-        return self._portal is None or self._pid != os.getpid()
+    def call(self, work: Callable[[C], Awaitable[T]]) -> T:
+        """Run it to its end and return its result. Interrupting the caller (Ctrl+C) cancels it.
 
-    def call(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Run it to its end and return its result. Interrupting the caller (Ctrl+C) cancels it."""
-        future: Future[T] = self._running().start_task_soon(work)
+        Raises: Unreachable when it is closed meanwhile; RuntimeError in a callback, which would wait for itself.
+        """
+        running = self._started()
+        if threading.current_thread() is running.thread:
+            raise RuntimeError("A callback of HITLClient cannot call the client. Do it after the call has returned.")
+        future: Future[T] = running.portal.start_task_soon(work, running.inner)
         try:
             return future.result()
+        except CancelledError:
+            raise Unreachable(
+                "The client was closed during the call, so it is not known whether this took effect."
+            ) from None
         except BaseException:
             future.cancel()
             raise
 
     def close(self) -> None:
-        """End the thread."""
-        if not self.is_fresh and self._portal is not None:
-            self._portal.call(self._portal.stop)
-        self._portal = None
+        """End the thread, and the calls that are under way. A later call starts another."""
+        with self._lock:
+            running, self._running = self._running, None
+        if running is not None and running.thread.is_alive():
+            running.portal.call(running.portal.stop, True)
+            running.thread.join(END_SECONDS)
 
-    def start(self) -> None:
-        """Start the thread, which the first call does otherwise."""
-        self._running()
+    def after_fork(self) -> None:
+        """In a child: the parent's thread is not here, and its lock may have been held."""
+        self._lock = threading.Lock()
+        if self._running is not None:
+            _left_behind.append(self._running)
+            self._running = None
 
-    def _running(self) -> BlockingPortal:
-        if self.is_fresh:
-            if self._pid != os.getpid():
-                self._lock = threading.Lock()  # the parent's may have been held while it forked
-            with self._lock:
-                if self.is_fresh:
-                    self._portal, self._pid = _started(), os.getpid()
-        if self._portal is None:
-            raise RuntimeError("the client was closed while it was used")
-        return self._portal
+    def _started(self) -> _Running[C]:
+        with self._lock:
+            if self._running is None or not self._running.thread.is_alive():
+                self._running = _start(self._make)
+            return self._running
 
 
-def _started() -> BlockingPortal:
-    ready: Future[BlockingPortal] = Future()
+def _start(make: Callable[[], AbstractAsyncContextManager[C]]) -> _Running[C]:
+    ready: Future[_Running[C]] = Future()
 
     async def serve() -> None:
-        async with BlockingPortal() as portal:
-            ready.set_result(portal)
+        async with make() as inner, BlockingPortal() as portal:
+            ready.set_result(_Running(inner, portal, threading.current_thread()))
             await portal.sleep_until_stopped()
 
-    threading.Thread(target=anyio.run, args=(serve,), name="hitl-mcp", daemon=True).start()
+    def run() -> None:
+        try:
+            anyio.run(serve)
+        except BaseException as error:
+            if ready.done():
+                raise
+            ready.set_exception(error)
+
+    threading.Thread(target=run, name="hitl-mcp", daemon=True).start()
     return ready.result()
+
+
+_portals: WeakSet[Portal[Any]] = WeakSet()
+_left_behind: list[Any] = []
+"""Kept for ever: taking it apart in a child would touch what the parent still uses."""
+
+
+def _forget_parents() -> None:
+    for portal in _portals:
+        portal.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_parents)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -13,6 +11,7 @@ from hitl_mcp.contract.models import Change, Created, Loop, NewRequest, RequestF
 from hitl_mcp.contract.teams import Member
 from hitl_mcp.sdk.aio import Asked, AsyncHITLClient
 from hitl_mcp.sdk.batches import AT_ONCE, Progress
+from hitl_mcp.sdk.choosing import backend_maker
 from hitl_mcp.sdk.endpoint import Endpoint
 from hitl_mcp.sdk.portal import Portal
 
@@ -36,10 +35,10 @@ class HITLClient:
         retry_delay: float = 1.0,
         user_agent: str | None = None,
     ) -> None:
-        self._make = partial(AsyncHITLClient, api_key, base_url, timeout, max_retries, retry_delay, user_agent)
-        self._portal = Portal()
-        self._lock = threading.Lock()
-        self._client = self._make()  # so that wrong settings are told here; it opens nothing
+        maker = backend_maker(
+            api_key, base_url, timeout=timeout, max_retries=max_retries, retry_delay=retry_delay, user_agent=user_agent
+        )  # wrong settings are told here; nothing is opened
+        self._portal = Portal(lambda: AsyncHITLClient(backend=maker()))
 
     def __enter__(self) -> Self:
         return self
@@ -51,18 +50,11 @@ class HITLClient:
 
     def close(self) -> None:
         """Close the connections. A later call opens them again."""
-        if not self._portal.is_fresh:
-            self._portal.call(self._client.aclose)
-            self._portal.close()
+        self._portal.close()
 
     def _call(self, method: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any) -> T:
         """Run a method of AsyncHITLClient."""
-        if self._portal.is_fresh:  # in a process or after a close: a client belongs to one event loop
-            with self._lock:
-                if self._portal.is_fresh:
-                    self._client = self._make()
-                    self._portal.start()
-        return self._portal.call(partial(method, self._client, *args, **kwargs))
+        return self._portal.call(lambda client: method(client, *args, **kwargs))
 
     def backend(self) -> Endpoint:
         """See `AsyncHITLClient.backend`."""
