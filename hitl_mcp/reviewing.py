@@ -13,14 +13,18 @@ from hitl_mcp.contract import routes
 from hitl_mcp.contract.answers import (
     BooleanConfig,
     EditableTextConfig,
+    FormConfig,
     MultiSelectConfig,
     NumberConfig,
     RatingConfig,
     ResponseConfig,
     SingleSelectConfig,
+    ValueConfig,
     check_answer,
     read_config,
 )
+from hitl_mcp.contract.configs import EmailConfig, MomentConfig
+from hitl_mcp.contract.forms import ANY_NUMBER, AnswerField, ShownField, check_field, is_blank
 from hitl_mcp.contract.models import ReviewRequest
 from hitl_mcp.errors import AnswerRejected
 from hitl_mcp.sdk.endpoint import Endpoint
@@ -58,7 +62,11 @@ async def respond(found: Found, request_id: str) -> ReviewRequest:
         config = read_config(request.response_type, request.response_config)
         answer = _answer(config)
         comment = click.prompt("Comment (may be empty)", default="", show_default=False)
-        confirm(f"Send {one_line(json.dumps(answer, ensure_ascii=False))} as the answer?")
+        if isinstance(config, FormConfig):
+            _show_answers(config, answer)
+            confirm("Send this as the answer?")
+        else:
+            confirm(f"Send {one_line(json.dumps(answer, ensure_ascii=False))} as the answer?")
         body = {"response_data": answer, "comment": comment, "revision": request.revision}
         sent = await ask(session, "POST", routes.REQUEST_RESPOND.format(request_id=request_id), body)
     return ReviewRequest.model_validate(sent["request"])
@@ -78,7 +86,9 @@ def show(request: ReviewRequest) -> None:
 
 
 def _answer(config: ResponseConfig) -> Any:
-    """Ask until the answer fits."""
+    """Ask until the answer fits; a form field by field."""
+    if isinstance(config, FormConfig):
+        return _answers(config)
     while True:
         try:
             return check_answer(config, _raw(config), "answer")
@@ -86,7 +96,56 @@ def _answer(config: ResponseConfig) -> Any:
             click.echo(f"That does not fit: {fault.reason}", err=True)
 
 
-def _raw(config: ResponseConfig) -> Any:
+def _answers(config: FormConfig) -> dict[str, Any]:
+    answers: dict[str, Any] = {}
+    for number, of in enumerate(config.fields, 1):
+        click.echo(f"--- {number} of {len(config.fields)}: {_title(of)} ---")
+        if isinstance(of, ShownField):
+            click.echo(_value_words(of.initial))
+        else:
+            answers[of.name] = _field(of)
+    return answers
+
+
+def _title(of: AnswerField | ShownField) -> str:
+    named = "" if of.title == of.name else f" (the agent receives it as {one_line(of.name)})"
+    return one_line(of.title) + named
+
+
+def _field(of: AnswerField) -> Any:
+    """Ask for one field until it fits. What the agent filled in may be kept; what is optional may stay open."""
+    filled = of.prefilled
+    if filled is not None:
+        click.echo(f"Filled in by the agent:\n{_value_words(filled)}")
+        if click.confirm("Keep it?", default=True):
+            return filled
+    if not of.required and not click.confirm("Answer this? It is optional.", default=filled is not None):
+        return None
+    while True:
+        try:
+            value = _edited(filled) if isinstance(filled, str) and "\n" in filled else _raw(of)
+            return check_field(of, None if is_blank(value) and not of.required else value, "answer")
+        except AnswerRejected as fault:
+            click.echo(f"That does not fit: {fault.reason}", err=True)
+
+
+def _show_answers(config: FormConfig, answer: dict[str, Any]) -> None:
+    click.echo("--- your answer ---")
+    for of in config.answerable:
+        value = answer[of.name]
+        click.echo(f"{_title(of)}: {'no answer' if value is None else _value_words(value)}")
+
+
+def _value_words(value: Any) -> str:
+    return visible(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def _edited(draft: str) -> str:
+    edited = click.edit(draft)
+    return draft if edited is None else edited.removesuffix("\n")
+
+
+def _raw(config: ValueConfig) -> Any:
     match config:
         case SingleSelectConfig() | MultiSelectConfig():
             for number, option in enumerate(config.options, 1):
@@ -98,15 +157,20 @@ def _raw(config: ResponseConfig) -> Any:
         case RatingConfig():
             return click.prompt(f"Rating from {config.scale_min:g} to {config.scale_max:g}", type=float)
         case NumberConfig():
-            return click.prompt(f"Number from {config.min_value:g} to {config.max_value:g}", type=float)
+            bounded = max(-config.min_value, config.max_value) < ANY_NUMBER
+            bounds = f" from {config.min_value:g} to {config.max_value:g}" if bounded else ""
+            return click.prompt(f"Number{bounds}", type=float)
+        case EmailConfig():
+            return click.prompt("E-mail address")
+        case MomentConfig():
+            return click.prompt("Time with its zone, such as 2026-03-02T09:30:00Z")
         case BooleanConfig():
             click.echo(f"y = {one_line(config.true_label)}, n = {one_line(config.false_label)}")
             return click.prompt("y or n", type=click.Choice(["y", "n"])) == "y"
         case EditableTextConfig():
             click.echo("The draft:")
             click.echo(visible(config.draft_text))
-            edited = click.edit(config.draft_text)
-            return config.draft_text if edited is None else edited.removesuffix("\n")
+            return _edited(config.draft_text)
         case _:
             return click.prompt("Text", default="", show_default=False)
 

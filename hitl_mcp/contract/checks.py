@@ -146,6 +146,6 @@ def _moment(text: str, field: str) -> str:
         known = at.astimezone(UTC) if at.tzinfo is not None else None
     except (ValueError, OverflowError):
         known = None
-    if known is None:
+    if known is None or not 1900 <= known.year < 9000:  # further out no zone can be applied to it
         raise AnswerRejected(field, "must be a time with its zone, like 2026-03-02T09:30:00Z")
     return known.isoformat().replace("+00:00", "Z")

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from hitl_mcp.errors import NotAuthorised, TooManyRequests
 from hitl_mcp.service import people
 from hitl_mcp.service.context import Services
-from hitl_mcp.service.inbox.forms import field
+from hitl_mcp.service.inbox.forms import text_of
 from hitl_mcp.service.inbox.render import message, page
 from hitl_mcp.service.inbox.session import (
     SignIns,
@@ -47,9 +47,9 @@ class Doors:
         """Use up a code."""
         check_sign_in_origin(request, self._services.keys)
         form = await request.form(max_files=0, max_fields=MAX_FIELDS)
-        target = _next(field(form, "next"))
+        target = _next(text_of(form, "next"))
         try:
-            session = await self._sign_ins.sign_in(field(form, "code"), session_of(request, self._services.keys))
+            session = await self._sign_ins.sign_in(text_of(form, "code"), session_of(request, self._services.keys))
         except (NotAuthorised, TooManyRequests) as fault:
             team = self._services.keys.is_team
             refused = page("sign_in.html", fault.status, fault=f"{fault.message}.", next=target, team=team)
@@ -78,7 +78,7 @@ class Doors:
         """Have the service open the inbox in the machine user's browser, signed in."""
         check_origin(request, self._services.keys.inbox_origin)
         form = await request.form(max_files=0, max_fields=MAX_FIELDS)
-        return await opened(self._services, field(form, "request"))
+        return await opened(self._services, text_of(form, "request"))
 
 
 async def opened(services: Services, request_id: str) -> Response:

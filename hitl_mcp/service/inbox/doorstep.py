@@ -17,7 +17,7 @@ from hitl_mcp.service.context import Services
 from hitl_mcp.service.inbox.app import install
 from hitl_mcp.service.inbox.doors import MAX_FIELDS, opened
 from hitl_mcp.service.inbox.files import static_route
-from hitl_mcp.service.inbox.forms import field
+from hitl_mcp.service.inbox.forms import text_of
 from hitl_mcp.service.inbox.headers import SecureHeaders
 from hitl_mcp.service.inbox.render import page
 from hitl_mcp.service.inbox.session import check_origin
@@ -36,7 +36,7 @@ def create_doorstep(services: Services) -> ASGIApp:
     async def open_inbox(request: Request) -> Response:
         check_origin(request, *origins)
         form = await request.form(max_files=0, max_fields=MAX_FIELDS)
-        return await opened(services, field(form, "request"))
+        return await opened(services, text_of(form, "request"))
 
     app = Starlette(
         routes=[

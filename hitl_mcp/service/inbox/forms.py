@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, cast
 
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 
-from hitl_mcp.contract.answers import ResponseType, first_fault
+from hitl_mcp.contract.answers import FormConfig, ResponseType, first_fault, read_config
+from hitl_mcp.contract.forms import (
+    AnswerField,
+    BooleanField,
+    DatetimeField,
+    MultiSelectField,
+    NumberField,
+    RatingField,
+    RichTextField,
+    TextField,
+    check_field,
+    is_blank,
+)
 from hitl_mcp.contract.models import NewAnswer, ReviewRequest
 from hitl_mcp.errors import AnswerRejected
+from hitl_mcp.service.inbox.words import number
 
+_FIELD = "field-"
 _NUMBER = re.compile(r"[+-]?\d{1,30}(\.\d{1,30})?", re.ASCII)
 _MISSING = {
     ResponseType.SINGLE_SELECT: "Choose one of the answers.",
@@ -23,15 +39,25 @@ _MISSING = {
     ResponseType.EDITABLE_TEXT: "Type an answer.",
     ResponseType.BOOLEAN: "Choose one of the answers.",
 }
+UNFIT = "This answer does not fit the question."
 
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """What came with the form. `values` are the answer's fields as text, in the order of the page."""
+    """What came with the form. `values` are the answer's fields as text, in the order of the page.
+
+    `fields` are those of a question with several, by key; an empty one was on the page and left open.
+    """
 
     revision: int
     values: tuple[str, ...]
     comment: str
+    fields: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was typed that could be lost."""
+        return not (any(self.values) or self.comment or any(self.fields.values()))
 
     @property
     def value(self) -> str:
@@ -46,10 +72,20 @@ def read_typed(form: FormData) -> Typed:
         revision=int(revision) if re.fullmatch(r"[1-9][0-9]{0,8}", revision) else 0,
         values=tuple(_text(value) for value in form.getlist("answer")),
         comment=_text(form.get("comment")),
+        fields={
+            key: tuple(text for value in form.getlist(key) if (text := _text(value)))
+            for key in form
+            if key.startswith(_FIELD)
+        },
     )
 
 
-def field(form: FormData, name: str) -> str:
+def key_of(name: str) -> str:
+    """How a field of this name is called in a form: names of agents hold what a browser would rewrite."""
+    return _FIELD + hashlib.sha256(name.encode()).hexdigest()[:32]
+
+
+def text_of(form: FormData, name: str) -> str:
     """One text field; empty when it is missing or a file."""
     return _text(form.get(name))
 
@@ -90,6 +126,58 @@ def _data(typed: Typed, request: ReviewRequest) -> Any:
             return draft if re.sub(r"\r\n?", "\n", draft) == typed.value else typed.value
         case ResponseType.SINGLE_SELECT | ResponseType.TEXT:
             return typed.value
+        case ResponseType.FORM:
+            return {of.name: _given(of, typed) for of in _fields(request)}
+
+
+def _fields(request: ReviewRequest) -> list[AnswerField]:
+    config = read_config(request.response_type, request.response_config)
+    return config.answerable if isinstance(config, FormConfig) else []
+
+
+def as_typed(of: AnswerField) -> tuple[str, ...]:
+    """What a field is prefilled with, as a browser would send it back."""
+    value = of.prefilled
+    match of:
+        case MultiSelectField():
+            return tuple(value or ())
+        case DatetimeField() if value is not None:
+            here = datetime.fromisoformat(value).astimezone().replace(tzinfo=None)
+            return (here.isoformat(timespec="seconds" if here.second else "minutes"),)
+        case BooleanField() | RatingField() | NumberField() if value is not None:
+            return (str(value).lower() if isinstance(value, bool) else number(value),)
+        case _:
+            return () if value is None else (str(value),)
+
+
+def _given(of: AnswerField, typed: Typed) -> Any:
+    """A field's value as it was meant: what came back as it was sent is the agent's own, to the last character."""
+    values = typed.fields.get(key_of(of.name), ())
+    if isinstance(of, MultiSelectField):
+        return list(values) if values or of.required or not of.min_selections else None
+    if values and values == tuple(re.sub(r"\r\n?", "\n", text) for text in as_typed(of)):
+        return of.prefilled
+    value = values[0] if values else ""
+    match of:
+        case BooleanField():
+            return {"true": True, "false": False, "": None}.get(value, value)
+        case RatingField() | NumberField():
+            return _number(value.strip()) if value.strip() else None
+        case DatetimeField():
+            return _moment(value.strip())
+        case TextField() | RichTextField() if is_blank(of.initial):
+            return value or None
+        case _:
+            return value
+
+
+def _moment(text: str) -> str:
+    """A time as a browser gives it has no zone: the page shows times of the service's own."""
+    try:
+        at = datetime.fromisoformat(text)
+        return (at if at.tzinfo is not None else at.astimezone()).isoformat()
+    except (ValueError, OverflowError):
+        return text
 
 
 def _number(text: str) -> float | int | str:
@@ -98,9 +186,21 @@ def _number(text: str) -> float | int | str:
     return float(text) if "." in text else int(text)
 
 
-def fault_words(typed: Typed, request: ReviewRequest, details: object) -> str:
-    """Why the lifecycle refused the answer, for the person who gave it."""
+def faults(typed: Typed, request: ReviewRequest, details: object) -> dict[str, str]:
+    """Why the lifecycle refused the answer, for the person who gave it: words by the key of each control."""
+    if request.response_type is ResponseType.FORM:
+        found = {key_of(of.name): _field_fault(of, typed) for of in _fields(request)}
+        return {key: words for key, words in found.items() if words} or {"answer": UNFIT}
     if not "".join(typed.values).strip():
-        return _MISSING[request.response_type]
+        return {"answer": _MISSING[request.response_type]}
     issue = cast("dict[str, Any]", details).get("issue") if isinstance(details, dict) else None
-    return f"The answer {issue}." if isinstance(issue, str) else "This answer does not fit the question."
+    return {"answer": f"The answer {issue}." if isinstance(issue, str) else UNFIT}
+
+
+def _field_fault(of: AnswerField, typed: Typed) -> str:
+    value = _given(of, typed)
+    try:
+        check_field(of, value, of.name)
+    except AnswerRejected as fault:
+        return "An answer is needed here." if is_blank(value) or value == [] else f"The answer {fault.reason}."
+    return ""

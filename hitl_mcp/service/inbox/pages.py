@@ -10,6 +10,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from hitl_mcp.contract.answers import FormConfig
 from hitl_mcp.contract.ids import is_id
 from hitl_mcp.contract.models import ReviewRequest
 from hitl_mcp.contract.states import Kind, Status
@@ -18,7 +19,8 @@ from hitl_mcp.service import keys, loops, members, rows
 from hitl_mcp.service.clock import moment
 from hitl_mcp.service.context import Keys, Services
 from hitl_mcp.service.inbox import view, words
-from hitl_mcp.service.inbox.forms import Typed, fault_words, new_answer, read_typed
+from hitl_mcp.service.inbox.controls import answer_form
+from hitl_mcp.service.inbox.forms import Typed, faults, new_answer, read_typed
 from hitl_mcp.service.inbox.markdown import OwnAddress, render
 from hitl_mcp.service.inbox.render import page
 from hitl_mcp.service.inbox.session import Visit, check_origin, check_token, has_token, visit_of
@@ -27,7 +29,8 @@ from hitl_mcp.service.store.base import Tx
 
 SHOWN = 200
 RECENT = 20
-MAX_FIELDS = 100
+MAX_FIELDS = 1_200
+"""A form of 50 fields with 20 boxes each."""
 OLD_FORM = "You have signed in again since this page was opened, so nothing was sent. Look once more, then send it."
 
 
@@ -90,8 +93,8 @@ class Pages:
             return await self._shown(request_id, visit, typed, status=422, errors={fault.field: fault.reason})
         except BadRequest as fault:
             current = await self._services.store.read(lambda tx: rows.find_for(tx, visit.person, request_id))
-            faults = {"answer": fault_words(typed, current, fault.details)}
-            return await self._shown(request_id, visit, typed, status=422, errors=faults)
+            wrong = faults(typed, current, fault.details)
+            return await self._shown(request_id, visit, typed, status=422, errors=wrong)
         except Conflict as conflict:
             return await self._shown(request_id, visit, typed, status=409, notice=f"{conflict.message}.")
         except ServiceFault as fault:
@@ -124,7 +127,7 @@ class Pages:
                 await self._services.lifecycle.release(visit.person, request_id)
         except Conflict as conflict:
             return await self._shown(request_id, visit, typed, status=409, notice=f"{conflict.message}.")
-        if any(typed.values) or typed.comment:
+        if not typed.is_empty:
             return await self._shown(request_id, visit, typed)
         return RedirectResponse(f"/requests/{request_id}", 303)
 
@@ -167,13 +170,16 @@ class Pages:
         changed = _changes_since(found["history"], typed.revision) if typed is not None and typed.revision else []
         if changed and notice is None and item.status.is_open:
             notice = "The request was changed after you opened it. Read it again before you decide."
+        form = answer_form(item, typed, self._own) if item.status.is_open else None
         values = found | {
             "text": None if item.type == "text" else render(item.request_text, self._own),
             "links": view.media_links(item, self._own),
             "context": view.context_of(item, self._own),
             "extent": view.extent(item),
             "first_line": words.first_line(item.request_text),
-            "form": view.answer_form(item, typed) if item.status.is_open else None,
+            "form": form,
+            "titles": {one.key: one.title for one in form.fields} if form is not None else {},
+            "fields": _fields(item),
             "comment": typed.comment if typed is not None else "",
             "unsent": view.kept(typed, item) if typed is not None and not item.status.is_open else [],
             "default": view.default_words(item),
@@ -205,6 +211,13 @@ def _answer(item: ReviewRequest) -> str | None:
     if item.status is Status.COMPLETED:
         return words.answer_words(view.config_of(item), item.response_data)
     return None
+
+
+def _fields(item: ReviewRequest) -> list[tuple[str, str]]:
+    config = view.config_of(item)
+    if item.status is Status.COMPLETED and isinstance(config, FormConfig):
+        return words.field_words(config, item.response_data)
+    return []
 
 
 def _closed_line(item: ReviewRequest, me: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from hitl_mcp.errors import Conflict, NotFound
 from hitl_mcp.service import loops, media, members, people
 from hitl_mcp.service.context import Services
 from hitl_mcp.service.inbox.doors import MAX_FIELDS
-from hitl_mcp.service.inbox.forms import field
+from hitl_mcp.service.inbox.forms import text_of
 from hitl_mcp.service.inbox.markdown import invisible_in
 from hitl_mcp.service.inbox.render import page
 from hitl_mcp.service.inbox.session import check_origin, check_token, person_at, session_of, set_session, visit_of
@@ -66,7 +66,7 @@ class Team:
         form = await request.form(max_files=0, max_fields=MAX_FIELDS)
         visit = await visit_of(request, self._services)
         check_token(visit, form)
-        loop_id, user_id = field(form, "loop"), field(form, "user")
+        loop_id, user_id = text_of(form, "loop"), text_of(form, "user")
         if not (is_id(loop_id) and is_id(user_id)):
             raise NotFound("There is no such newcomer")
         judge = members.confirm if let_in else members.decline
@@ -117,7 +117,7 @@ class Team:
 
         name, description = await self._services.store.read(read)
         person = await person_at(self._services, session_of(request, self._services.keys))
-        typed = {name: field(form, name) if form is not None else "" for name in ("name", "email")}
+        typed = {name: text_of(form, name) if form is not None else "" for name in ("name", "email")}
         return page(
             "join.html", status, code=code, loop=name, description=description, person=person, fault=fault, typed=typed
         )
@@ -134,10 +134,10 @@ class Team:
 
 
 def _named(form: FormData) -> tuple[str, str]:
-    name = field(form, "name").strip()
+    name = text_of(form, "name").strip()
     if not name or len(name) > MAX_NAME or not name.isprintable() or invisible_in(name):
         raise ValueError("Give your name, as others know you.")
     try:
-        return _text.validate_python(name), _email.validate_python(field(form, "email"))
+        return _text.validate_python(name), _email.validate_python(text_of(form, "email"))
     except ValidationError:
         raise ValueError("Give an e-mail address, like ada@example.com.") from None

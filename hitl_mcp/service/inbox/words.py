@@ -9,11 +9,13 @@ from typing import Any, cast
 from hitl_mcp.contract.answers import (
     BooleanConfig,
     EditableTextConfig,
+    FormConfig,
     MultiSelectConfig,
     NumberConfig,
     ResponseConfig,
     SingleSelectConfig,
 )
+from hitl_mcp.contract.configs import MomentConfig
 from hitl_mcp.contract.states import Channel
 from hitl_mcp.service.inbox.markdown import plain
 
@@ -84,6 +86,8 @@ def number(value: float) -> str:
 def answer_words(config: ResponseConfig, value: Any) -> str:
     """An answer or a default as the person who reads it would say it."""
     match config:
+        case FormConfig():
+            return "; ".join(f"{title}: {said}" for title, said in field_words(config, value))
         case SingleSelectConfig():
             return _label(config, value)
         case MultiSelectConfig():
@@ -95,8 +99,19 @@ def answer_words(config: ResponseConfig, value: Any) -> str:
             return f"{config.prefix or ''}{_figure(value)}{' ' + config.suffix if config.suffix else ''}"
         case EditableTextConfig():
             return str(cast("dict[str, Any]", value).get("revised_text", "")) if isinstance(value, dict) else str(value)
+        case MomentConfig():
+            return exactly(datetime.fromisoformat(str(value)))
         case _:
             return _figure(value)
+
+
+def field_words(config: FormConfig, value: Any) -> list[tuple[str, str]]:
+    """A form's answer, field by field: what the person read there, and what they said."""
+    given = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+    return [
+        (of.title, "no answer" if (said := given.get(of.name)) is None else answer_words(of, said))
+        for of in config.answerable
+    ]
 
 
 def _figure(value: Any) -> str:
