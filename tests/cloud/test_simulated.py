@@ -133,12 +133,28 @@ async def test_the_life_of_a_request(at: Place) -> None:
     await at.data("DELETE", f"/api/requests/{asked[1]}")
     assert (await at.read(asked[1]))["status"] == "cancelled"
     at.cloud.answer(asked[3], "Reject", at=at.now + 10)
+    assert (await at.read(asked[3]))["status"] == "pending"
     at.now = START + HOUR
     expired = await at.read(asked[2])
     assert (expired["status"], expired["response_data"], expired["default_response"]) == ("timeout", None, "Reject")
     with pytest.raises(ValueError, match="is timeout"):
         at.cloud.answer(asked[2], "Approve")
     assert at.cloud.requests[asked[3]].response_at == START + 255.5
+
+
+async def test_what_comes_late_comes_in_its_order(at: Place) -> None:
+    too_late, in_time = await at.create(), await at.create(timeout_seconds=HOUR * 2)
+    for request_id in (too_late, in_time):
+        at.cloud.answer(request_id, "Approve", at=START + HOUR + 1)
+    at.now += HOUR * 3
+    assert [(await at.read(one))["status"] for one in (too_late, in_time)] == ["timeout", "completed"]
+    assert at.cloud.requests[in_time].response_at == START + HOUR + 1
+
+
+async def test_feedback_is_given_once(at: Place) -> None:
+    path = f"/api/requests/{await a_decided_request(at)}/feedback"
+    feedback = {"feedback": {"rating": 4, "comment": "Fast", "category": "positive"}}
+    assert [(await at.send("POST", path, feedback)).status_code for _ in range(2)] == [200, 400]
 
 
 async def test_lists(at: Place) -> None:

@@ -10,7 +10,7 @@ import anyio
 import httpx2
 import pytest
 
-from tests.cloud.simulated import Cloud, Fault, Manners, served
+from tests.cloud.simulated import Cloud, Fault, Manners, oddities, served
 from tests.cloud.simulated.place import CREATE, HOUR, REQUEST_FIELDS, START, Place, place
 
 pytestmark = pytest.mark.anyio
@@ -94,6 +94,24 @@ async def test_the_forms_of_a_429(at: Place) -> None:
 # Manners and faults: each once
 
 
+def test_every_switch_is_among_the_oddities() -> None:
+    assert {name.partition("=")[0] for name in oddities()} == set(Manners.__dataclass_fields__)
+    assert len(set(oddities().values()) | {Manners()}) == len(oddities()) + 1
+
+
+@pytest.mark.parametrize("name", oddities())
+async def test_a_person_can_answer_whatever_the_manners(at: Place, name: str) -> None:
+    at.cloud.manners = oddities()[name]
+    request_id = await at.create()
+    at.cloud.answer(request_id, "Needs Changes")
+    assert at.cloud.requests[request_id].status == "completed"
+    data = await at.data("GET", f"/api/requests/{request_id}")
+    assert data.get("request", data)["response_data"] in (
+        "Needs Changes", "needs_changes", {"selected_value": "Needs Changes"},
+        {"selected_value": "Needs Changes", "selected_label": "Needs Changes"},
+    )  # fmt: skip
+
+
 async def test_options_and_answers_by_generated_values(at: Place) -> None:
     request_id = await at.create(default_response="needs_changes")
     at.cloud.answer(request_id, "Needs Changes")
@@ -101,9 +119,15 @@ async def test_options_and_answers_by_generated_values(at: Place) -> None:
     request = await at.read(request_id)
     assert request["response_config"]["options"][1] == {"value": "needs_changes", "label": "Needs Changes"}
     assert request["response_data"] == "needs_changes"
-    odd = await at.create()
-    at.cloud.answer(odd, {"odd": 1}, as_is=True)
-    assert (await at.read(odd))["response_data"] == {"odd": 1}
+
+
+async def test_an_answer_may_be_anything_at_all(at: Place) -> None:
+    at.cloud.manners = Manners(answers="object")
+    request_id = await at.create()
+    with pytest.raises(ValueError, match="the answer must match one of the configured options"):
+        at.cloud.answer(request_id, "Maybe")
+    at.cloud.answer(request_id, "Maybe", as_is=True)
+    assert (await at.read(request_id))["response_data"] == "Maybe"
 
 
 async def test_what_a_read_may_leave_out_or_move(at: Place) -> None:
@@ -165,9 +189,9 @@ async def test_a_connection_that_drops_in_a_create(at: Place, effect: Any, after
         await at.create()
     assert (at.cloud.calls[-1].operation, at.cloud.calls[-1].status) == ("create_request", None)
     seen = (await at.page())["total"]
-    at.now += 5
+    at.now += 60
     assert (seen, (await at.page())["total"]) == after
-    assert [request.created_at for request in at.cloud.requests.values()] == [at.now - 5 * seen] * after[1]
+    assert [request.created_at for request in at.cloud.requests.values()] == [START + 5 - 5 * seen] * after[1]
     await at.create()
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, get_args, get_type_hints
 
 
 @dataclass(frozen=True)
@@ -53,3 +53,24 @@ class Manners:
     strict_config: bool = False
     deletes_open: bool = True
     older_extras: bool = False
+
+
+LIMIT_MESSAGES = (
+    "API key usage limit exceeded",
+    "API key request limit exceeded",
+    "API rate limit exceeded",
+)
+"""The other words of a 429 (1.4)."""
+
+
+def oddities() -> dict[str, Manners]:
+    """Every manner that is not the default, each by itself: "answers=object" and so on."""
+    hints = get_type_hints(Manners)
+    found: dict[str, Manners] = {}
+    for one in fields(Manners):
+        usual: Any = one.default
+        others: Any = get_args(hints[one.name]) or (LIMIT_MESSAGES if isinstance(usual, str) else (True, False))
+        for value in others:
+            if value != usual:
+                found[f"{one.name}={value}"] = replace(Manners(), **{one.name: value})
+    return found
