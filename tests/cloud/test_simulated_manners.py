@@ -240,6 +240,9 @@ def test_on_a_real_port() -> None:
             http.post(path, json=CREATE, timeout=httpx2.Timeout(BOUND, read=0.2))
         assert http.get("/v1/test", headers={"Authorization": "Bearer"}).json()["msg"] == "Empty API key"
         assert len(cloud.requests) == 3
+        cloud.misbehave(Fault("drop", wait=0.3))
+        with pytest.raises(httpx2.ReadTimeout):
+            http.get("/v1/test", timeout=httpx2.Timeout(BOUND, read=0.1))
         port = int(url.rpartition(":")[2])
     with served(cloud, port) as again, httpx2.Client(base_url=again, headers=headers, trust_env=False) as http:
         assert http.get("/v1/api/requests", timeout=BOUND).json()["data"]["total"] == 3

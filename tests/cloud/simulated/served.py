@@ -65,7 +65,9 @@ def served(cloud: Cloud, port: int = 0) -> Generator[str]:
         try:
             await cloud.app(scope, receive, send)
         except Dropped:
-            _Connections.open[scope["server"], scope["client"]].close()
+            transport = _Connections.open.get((scope["server"], scope["client"]))
+            if transport is not None:  # else the caller gave up first
+                transport.close()
             await receive()  # until the connection has gone: returning earlier would make uvicorn send a 500
 
     config = uvicorn.Config(
