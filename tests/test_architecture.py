@@ -18,6 +18,7 @@ LAW: dict[str, tuple[str, ...]] = {
     "contract": ("errors",),
     "sdk": ("errors", "contract", ""),
     "sdk.choosing": ("errors", "sdk", "settings"),
+    "sdk.reviews.loops": ("errors", "contract", "settings"),
     "exceptions": ("errors",),
     "retry": ("errors", "sdk.once"),
     "webhooks": ("errors", "contract"),

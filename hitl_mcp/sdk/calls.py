@@ -24,6 +24,7 @@ from hitl_mcp.contract.models import (
 )
 from hitl_mcp.contract.teams import Feedback, LoopChange, Member, NewLoop, NewMember
 from hitl_mcp.errors import ContractBroken
+from hitl_mcp.sdk.reviews.template import Template
 
 T = TypeVar("T")
 
@@ -79,6 +80,8 @@ _invitation = _reader(Invitation)
 _members = _reader(list[Member], "members")
 _member = _reader(Member, "member")
 _key = _reader(KeyFacts)
+_template = _reader(Template, "template")
+_templates = _reader(list[Template], "templates")
 _changes = _reader(list[Change], "changes")
 _position = _reader(int, "position")
 
@@ -152,6 +155,13 @@ def create_request(loop_id: str, new: NewRequest, once_key: str | None) -> Call[
     return Call("create_request", "POST", path, _created, body=body, headers=headers, repeatable=once_key is not None)
 
 
+def create_first_generation(loop: str, body: dict[str, Any], once_key: str | None) -> Call[Created]:
+    """Ask with a body of the first generation, as it is; `loop` is an id, a name, a slug or an alias."""
+    headers = {} if once_key is None else {routes.IDEMPOTENCY_KEY: once_key}
+    path = routes.LOOP_REQUESTS.format(loop_id=_part(loop))
+    return Call("create_request", "POST", path, _created, body=body, headers=headers, repeatable=once_key is not None)
+
+
 def get_request(request_id: str) -> Call[ReviewRequest]:
     """One request as it stands."""
     return Call("get_request", "GET", routes.REQUEST.format(request_id=_part(request_id)), _request)
@@ -188,6 +198,27 @@ def add_feedback(request_id: str, feedback: Feedback) -> Call[None]:
     body = {"feedback": feedback.model_dump(mode="json", exclude_none=True)}
     path = routes.REQUEST_FEEDBACK.format(request_id=_part(request_id))
     return Call("add_feedback", "POST", path, _nothing, body=body, repeatable=False)
+
+
+def create_template(new: dict[str, Any]) -> Call[Template]:
+    """Keep what reviews of one kind ask."""
+    return Call("create_template", "POST", routes.TEMPLATES, _template, body=new, repeatable=False)
+
+
+def list_templates() -> Call[list[Template]]:
+    """Every template of the key's person."""
+    return Call("list_templates", "GET", routes.TEMPLATES, _templates)
+
+
+def get_template(wanted: str) -> Call[Template]:
+    """One, by its id, its author's id, or the slug of its name."""
+    return Call("get_template", "GET", routes.TEMPLATE.format(template=_part(wanted)), _template)
+
+
+def update_template(wanted: str, changes: dict[str, Any]) -> Call[Template]:
+    """Change what is given."""
+    path = routes.TEMPLATE.format(template=_part(wanted))
+    return Call("update_template", "PUT", path, _template, body=changes)
 
 
 def deliver_request(request_id: str) -> Call[None]:

@@ -14,11 +14,12 @@ from hitl_mcp.sdk.batches import AT_ONCE, Progress
 from hitl_mcp.sdk.choosing import backend_maker
 from hitl_mcp.sdk.endpoint import Endpoint
 from hitl_mcp.sdk.portal import Portal
+from hitl_mcp.sdk.reviews.sync import SyncReviews
 
 T = TypeVar("T")
 
 
-class HITLClient:
+class HITLClient(SyncReviews):
     """The client of one backend, for programs without an event loop. Arguments and methods: `AsyncHITLClient`.
 
     It may be shared by threads, and made at a module's top before a server forks: each process opens its own

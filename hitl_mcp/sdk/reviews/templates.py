@@ -1,0 +1,99 @@
+"""Where templates are kept: in the service, or in the SDK's own folder where the backend keeps none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+from anyio import to_thread
+
+from hitl_mcp.errors import NotConfigured
+from hitl_mcp.sdk import calls
+from hitl_mcp.sdk.backend import Backend
+from hitl_mcp.sdk.reviews.folder import TemplateFolder
+from hitl_mcp.sdk.reviews.template import Template
+
+
+class Shelf(Protocol):
+    """A place for templates."""
+
+    async def create(self, given: dict[str, Any]) -> Template:
+        """Keep a new one. Raises: BadRequest, Conflict."""
+        ...
+
+    async def listed(self) -> list[Template]:
+        """All of the key's."""
+        ...
+
+    async def find(self, wanted: str) -> Template:
+        """By id, its author's id, or the slug of its name. Raises: NotFound that lists what there is."""
+        ...
+
+    async def update(self, wanted: str, changes: dict[str, Any]) -> Template:
+        """Change what is given. Raises: NotFound, BadRequest."""
+        ...
+
+
+class InService:
+    """See `Shelf`.
+
+    Args:
+        backend: our own service.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    async def create(self, given: dict[str, Any]) -> Template:
+        """See `Shelf`."""
+        return await self._backend.send(calls.create_template(given))
+
+    async def listed(self) -> list[Template]:
+        """See `Shelf`."""
+        return await self._backend.send(calls.list_templates())
+
+    async def find(self, wanted: str) -> Template:
+        """See `Shelf`."""
+        return await self._backend.send(calls.get_template(wanted))
+
+    async def update(self, wanted: str, changes: dict[str, Any]) -> Template:
+        """See `Shelf`."""
+        return await self._backend.send(calls.update_template(wanted, changes))
+
+
+class InFolder:
+    """See `Shelf`.
+
+    Args:
+        folder: where the files are.
+    """
+
+    def __init__(self, folder: TemplateFolder) -> None:
+        self._folder = folder
+
+    async def create(self, given: dict[str, Any]) -> Template:
+        """See `Shelf`."""
+        return await to_thread.run_sync(self._folder.create, given)
+
+    async def listed(self) -> list[Template]:
+        """See `Shelf`."""
+        return await to_thread.run_sync(self._folder.listed)
+
+    async def find(self, wanted: str) -> Template:
+        """See `Shelf`."""
+        return await to_thread.run_sync(self._folder.find, wanted)
+
+    async def update(self, wanted: str, changes: dict[str, Any]) -> Template:
+        """See `Shelf`."""
+        return await to_thread.run_sync(self._folder.update, wanted, changes)
+
+
+async def shelf_of(backend: Backend) -> Shelf:
+    """Where this backend's templates are. Raises: Unreachable, NotConfigured."""
+    endpoint = await backend.endpoint()
+    if endpoint.name != "cloud":
+        return InService(backend)
+    folder: Path | None = getattr(backend, "folder", None)
+    if folder is None:
+        raise NotConfigured("This backend has no folder in which templates could be kept")
+    return InFolder(TemplateFolder(folder, endpoint))
