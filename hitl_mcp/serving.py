@@ -54,7 +54,7 @@ def mcp_over_http(settings: Settings) -> Mount:
         hosts, origins = _own_names(keys)
         app = create_mcp_app(
             resolver_for, allowed_hosts=hosts, allowed_origins=[*origins, *listed(settings.cors_origins)],
-            loop=settings.loop, wait_seconds=settings.wait_seconds,
+            loop=settings.loop, wait_seconds=settings.wait_seconds, tools=settings.tools,
         )  # fmt: skip
         async with app.running():
             yield app

@@ -47,6 +47,7 @@ def main() -> int:
         open_client,
         loop=settings.loop if settings else None,
         wait_seconds=settings.wait_seconds if settings else 45,
+        tools=settings.tools if settings else "default",
     )
     anyio.run(_serve, server)
     return 0

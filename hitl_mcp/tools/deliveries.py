@@ -78,20 +78,18 @@ class TellingStream:
 
     def __init__(self, inner: Sink) -> None:
         self._inner = inner
-        self._expected: dict[str, tuple[Deliveries, str]] = {}
+        self._expected: dict[str, list[tuple[Deliveries, str]]] = {}
 
     # the SDK hands a call's id to tools as text, whatever it was on the wire
     def expect(self, call_id: RequestId | None, deliveries: Deliveries, request_id: str) -> None:
-        """The call is about to return this request's final result."""
-        self._expected[str(call_id)] = deliveries, request_id
+        """The call is about to return this request's final result, beside others it may return."""
+        self._expected.setdefault(str(call_id), []).append((deliveries, request_id))
 
     async def send(self, item: SessionMessage, /) -> None:
         """Hand the message on; a response that got through counts as delivered."""
         await self._inner.send(item)
         if isinstance(item.message, JSONRPCResponse):
-            expected = self._expected.pop(str(item.message.id), None)
-            if expected is not None:
-                deliveries, request_id = expected
+            for deliveries, request_id in self._expected.pop(str(item.message.id), ()):
                 deliveries.delivered(request_id)
 
     async def aclose(self) -> None:

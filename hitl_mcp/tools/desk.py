@@ -15,13 +15,15 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult
 
+from hitl_mcp.contract.ids import is_id
 from hitl_mcp.contract.models import Created, Loop, NewRequest, ReviewRequest
 from hitl_mcp.contract.text import digest
-from hitl_mcp.errors import HITLError, NotFound
+from hitl_mcp.errors import BadRequest, HITLError, NotAllowed, NotFound
 from hitl_mcp.sdk.aio import AsyncHITLClient
+from hitl_mcp.sdk.endpoint import Endpoint
 from hitl_mcp.sdk.watch import Watch
 from hitl_mcp.tools.deliveries import Deliveries
-from hitl_mcp.tools.results import review_result
+from hitl_mcp.tools.results import READS, review_result, words_on
 
 BEAT_SECONDS = 8.0
 """Progress goes out this often: inside the 5 to 10 s that keeps patient hosts awake."""
@@ -36,9 +38,9 @@ Opener = Callable[[anyio.abc.TaskGroup], AsyncHITLClient]
 class Asked(NamedTuple):
     """What the result says of how the request was made; see `Created`, which is too large to be kept while waiting."""
 
-    joined: bool
-    repeat: bool
-    open_ahead: int
+    joined: bool = False
+    repeat: bool = False
+    open_ahead: int = 0
 
 
 class Desk:
@@ -71,6 +73,7 @@ class Desk:
         self._deliveries = Deliveries(self._record, tasks)
         self._running = anyio.CancelScope()
         self._held: set[Watch] = set()
+        self._mergeable: set[str] = set()
         self._draining = False
         self.users = 0
         self.left_at = 0.0
@@ -107,6 +110,7 @@ class Desk:
 
     async def _record(self, request_id: str) -> None:
         await self.client.deliver_request(request_id)
+        self._mergeable.discard(request_id)
 
     def drain(self) -> None:
         """From now on no call waits: those that do return their handle at once."""
@@ -118,23 +122,38 @@ class Desk:
         """Whether the request is this caller's own; one account's keys may read each other's at the API."""
         return self._api_key_id is None or request.api_key_id == self._api_key_id
 
-    async def loop_for(self, wanted: str | None) -> Loop:
-        """The loop meant: by id or name, by setting, or the only one (D22). Raises: ToolError that lists them."""
-        with contextlib.suppress(ToolError):
-            return self._chosen(await self.client.list_loops(), wanted)
-        return self._chosen(await self.client.list_loops(fresh=True), wanted)  # made since the list was remembered
+    async def known(self, request_id: str) -> ReviewRequest:
+        """This caller's request, as it stands. Raises: BadRequest for what is no id, NotFound also for others' ones."""
+        if not is_id(request_id):
+            raise BadRequest("Invalid request ID format", "24 characters 0-9 and a-f")
+        with contextlib.suppress(NotFound, NotAllowed):
+            request = await self.client.look(request_id)
+            if self.may_see(request):
+                return request
+        raise NotFound("Request not found")
 
-    def _chosen(self, loops: list[Loop], wanted: str | None) -> Loop:
+    async def loop_for(self, wanted: str | None, argument: str = "loop") -> Loop:
+        """The loop meant: by id or name, by setting, or the only one (D22). Raises: ToolError that lists them.
+
+        Args:
+            argument: the tool's name for what is wanted.
+        """
+        with contextlib.suppress(ToolError):
+            return self._chosen(await self.client.list_loops(), wanted, argument)
+        loops = await self.client.list_loops(fresh=True)  # made since the list was remembered
+        return self._chosen(loops, wanted, argument)
+
+    def _chosen(self, loops: list[Loop], wanted: str | None, argument: str) -> Loop:
         name = wanted or self._loop
         if name is None and len(loops) == 1:
             return loops[0]
         listed = ", ".join(f"{loop.name!r} ({loop.id})" for loop in loops) or "none"
         if name is None:
-            raise ToolError(f"Say which loop the question goes to, as loop. There are: {listed}")
+            raise ToolError(f"Say which loop the question goes to, as {argument}. There are: {listed}")
         exact = [loop for loop in loops if loop.id == name] or [loop for loop in loops if loop.name == name]
         found = exact or [loop for loop in loops if loop.name.casefold() == name.strip().casefold()]
         if len(found) != 1:
-            source = "loop" if wanted else "the setting HITL_LOOP"
+            source = argument if wanted else "the setting HITL_LOOP"
             raise ToolError(
                 f"{source} {name!r} names {len(found) or 'no'} loop{'s' if found else ''}. There are: {listed}"
             )
@@ -145,51 +164,85 @@ class Desk:
     ) -> CallToolResult:
         """Create the request, hold the call, and return where it stands."""
         since = self.client.mark()
-        created = await self._create(ctx, tool, loop, new)
+        chosen = await self.loop_for(loop)
+        created, asked = await self.create(ctx, tool, chosen.id, new)
         request = created.request
-        asked = Asked(created.joined and self._process is not None, created.repeat, created.open_ahead)
         del new, created  # a call may wait for an hour with a thousand others
         request = await self.hold(ctx, request, seconds, since)
         return await self.result(ctx, request, asked)
 
-    async def _create(self, ctx: Context[Any, Any], tool: str, loop: str | None, new: NewRequest) -> Created:
-        chosen = await self.loop_for(loop)
+    async def create(self, ctx: Context[Any, Any], tool: str, loop_id: str, new: NewRequest) -> tuple[Created, Asked]:
+        """Create the request, or find the same question of this process (H3)."""
         if self._process is None:
             once = secrets.token_hex(16)  # names this one call, so that the client may send it again when in doubt
         else:
             await self._deliveries.settle()
             # H3: over stdio the same question of one process is one request, while that process lives
-            once = digest([self._process, tool, chosen.id, new.model_dump(mode="json")])
+            once = digest([self._process, tool, loop_id, new.model_dump(mode="json")])
         try:
-            return await self.client.create_request(chosen.id, new, idempotency_key=once, client_name=client_name(ctx))
+            created = await self.client.create_request(loop_id, new, idempotency_key=once, client_name=client_name(ctx))
         except NotFound:
             self.client.forget_loops()  # the loop is gone, and is not to be chosen again
             raise
+        merges = self._process is not None
+        if merges:
+            self._mergeable.add(created.request_id)
+        return created, Asked(created.joined and merges, created.repeat, created.open_ahead)
 
     async def result(
         self, ctx: Context[Any, Any], request: ReviewRequest, asked: Asked | None = None
     ) -> CallToolResult:
         """The tool's result; a final one is followed until the agent has it."""
         backend = await self.client.backend()
+        asked = asked or Asked()
+        message = self.message(request, backend, asked)
+        self.hand_over(ctx, request)
+        return review_result(request, backend, message, joined=asked.joined, repeat=asked.repeat)
+
+    def message(self, request: ReviewRequest, backend: Endpoint, asked: Asked, reads: str = READS) -> str:
+        """Where the request stands and what to do next, in words. Raises: ToolError for an unreadable decision (H11).
+
+        Args:
+            reads: the tool that reads a request.
+        """
         notes = [backend.note] if backend.note else []
-        joined, repeat, ahead = asked or Asked(joined=False, repeat=False, open_ahead=0)
+        ahead = asked.open_ahead
         if request.status.is_open and ahead:
             notes.append(f"{ahead} other question{'s wait' if ahead > 1 else ' waits'} as well.")
         if request.status.is_open and (late := self.client.staleness()):
             notes.append(late)
-        result = review_result(request, backend, joined=joined, repeat=repeat, notes=notes)
+        return words_on(request, backend, joined=asked.joined, repeat=asked.repeat, notes=notes, reads=reads)
+
+    def hand_over(self, ctx: Context[Any, Any], request: ReviewRequest) -> None:
+        """The call's result carries this request: a final one is followed until the agent has it (H2)."""
         if not request.status.is_open:
             reception: Reception = ctx.request_context.lifespan_context
             reception.follow(ctx, self._deliveries, request.id)
-        return result
+
+    def show(self, ctx: Context[Any, Any], requests: list[ReviewRequest]) -> None:
+        """The call's result lists these requests with their decisions.
+
+        Those that this process asked count as handed over, so that none of them answers the same question again (H2).
+        Others' stay for whoever asked them.
+        """
+        for request in requests:
+            if request.id in self._mergeable:
+                self.hand_over(ctx, request)
 
     async def hold(
-        self, ctx: Context[Any, Any], request: ReviewRequest, seconds: float, since: int | None = None
+        self,
+        ctx: Context[Any, Any],
+        request: ReviewRequest,
+        seconds: float,
+        since: int | None = None,
+        *,
+        reads: str = READS,
     ) -> ReviewRequest:
         """Wait up to `seconds` for the request to close, with progress. Whatever ends the wait withdraws nothing.
 
         Args:
             since: the client's `mark` from before the request was read.
+            reads: the tool that reads a request.
         """
         if not request.status.is_open or seconds <= 0 or self._draining:
             return request
@@ -210,7 +263,7 @@ class Desk:
             except HITLError as error:
                 raise ToolError(
                     f"Waiting ended by a fault: {error} Request {request.id} is kept and is NOT approved. Call "
-                    "check_request with its id."
+                    f"{reads} with its id."
                 ) from error
             finally:
                 self._held.discard(watch)
@@ -232,7 +285,10 @@ class Reception(Protocol):
         ...
 
     def follow(self, ctx: Context[Any, Any], deliveries: Deliveries, request_id: str) -> None:
-        """The call is about to return this request's final result: see whether it gets there, and tell."""
+        """The call is about to return this request's final result: see whether it gets there, and tell.
+
+        One call may return several.
+        """
         ...
 
 

@@ -11,11 +11,10 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import BaseModel, Field
 
-from hitl_mcp.contract.ids import is_id
 from hitl_mcp.contract.models import RequestFilter, ReviewRequest
 from hitl_mcp.contract.outcome import Outcome, outcome_of
 from hitl_mcp.contract.states import Status
-from hitl_mcp.errors import BadRequest, NotAllowed, NotFound
+from hitl_mcp.errors import BadRequest, NotFound
 from hitl_mcp.tools import wording
 from hitl_mcp.tools.desk import Desk, Reception, client_name
 from hitl_mcp.tools.results import ReviewResult, plain
@@ -130,16 +129,15 @@ def register(server: HITLServer) -> None:
 
 
 async def _known(desk: Desk, request_id: str) -> ReviewRequest:
-    if not is_id(request_id):
+    try:
+        return await desk.known(request_id)
+    except BadRequest:
         raise ToolError(
             f"request_id {request_id[:80]!r} is not a request id: 24 characters 0-9 and a-f, as the tool that asked "
             "returned it. list_requests shows yours."
-        )
-    with contextlib.suppress(NotFound, NotAllowed):
-        request = await desk.client.look(request_id)
-        if desk.may_see(request):
-            return request
-    raise ToolError(f"There is no request {request_id} of yours. list_requests shows yours.")
+        ) from None
+    except NotFound:
+        raise ToolError(f"There is no request {request_id} of yours. list_requests shows yours.") from None
 
 
 def _uncollected(request: ReviewRequest) -> bool:

@@ -16,6 +16,8 @@ from hitl_mcp.contract.states import Kind, Status
 from hitl_mcp.sdk.endpoint import Endpoint
 
 MAX_SHOWN = 4_000
+READS = "check_request"
+"""The tool that reads a request, unless another set of tools is served."""
 
 
 class ReviewResult(BaseModel):
@@ -43,15 +45,19 @@ class ReviewResult(BaseModel):
     inbox: str = Field(description="Where a person answers")
 
 
-def review_result(
+def words_on(
     request: ReviewRequest,
     backend: Endpoint,
     *,
     joined: bool = False,
     repeat: bool = False,
     notes: list[str] | None = None,
-) -> CallToolResult:
-    """The tool's result for a request.
+    reads: str = READS,
+) -> str:
+    """Where the request stands and what to do next.
+
+    Args:
+        reads: the tool that reads a request.
 
     Raises: ToolError when the request claims to be decided and cannot be read; that is never an approval (H11).
     """
@@ -70,19 +76,31 @@ def review_result(
         sentences.append("The same question was already asked, so this is that request: one decision, not two.")
     if outcome is Outcome.PENDING:
         sentences.append(
-            f"A person answers in {_place(backend)}. Next: call check_request with request_id "
+            f"A person answers in {_place(backend)}. Next: call {reads} with request_id "
             f"{request.id} and wait_seconds 45. Do not act before it is decided."
         )
+    return " ".join(sentences)
+
+
+def review_result(
+    request: ReviewRequest, backend: Endpoint, message: str, *, joined: bool = False, repeat: bool = False
+) -> CallToolResult:
+    """The tool's result for a request.
+
+    Args:
+        message: as `words_on` made it.
+    """
+    outcome = outcome_of(request)
     result = ReviewResult(
         outcome=outcome,
         approved=outcome is Outcome.APPROVED,
         request_id=request.id,
         status=request.status,
-        message=" ".join(sentences),
+        message=message,
         answer=request.response_data if request.status is Status.COMPLETED else None,
         default_response=request.default_response,
         reviewer_comment=request.response_comment,
-        decided_by=request.response_by_user.name if request.response_by_user else None,
+        decided_by=request.response_by_user.name if request.response_by_user else request.response_by,
         decided_at=request.response_at,
         channel=request.response_channel,
         assurance=request.response_assurance,
@@ -91,9 +109,14 @@ def review_result(
         joined=joined,
         repeat=repeat,
         backend=backend.name,
-        inbox=backend.inbox if backend.name == "cloud" else f"{backend.inbox}/requests/{request.id}",
+        inbox=page_of(request, backend),
     )
-    return plain(result.message, result)
+    return plain(message, result)
+
+
+def page_of(request: ReviewRequest, backend: Endpoint) -> str:
+    """Where a person answers this request."""
+    return backend.inbox if backend.name == "cloud" else f"{backend.inbox}/requests/{request.id}"
 
 
 def _place(backend: Endpoint) -> str:
@@ -113,7 +136,7 @@ def plain(sentence: str, structured: BaseModel) -> CallToolResult:
 
 
 def _sentence(request: ReviewRequest, outcome: Outcome) -> str:
-    who = request.response_by_user.name if request.response_by_user else "A person"
+    who = request.response_by_user.name if request.response_by_user else "a person"
     when = f" at {request.response_at:%Y-%m-%d %H:%M} UTC" if request.response_at else ""
     said = _comment(request.response_comment)
     match outcome:
@@ -122,7 +145,7 @@ def _sentence(request: ReviewRequest, outcome: Outcome) -> str:
         case Outcome.REJECTED:
             return f"Rejected by {who}{when}.{said} Do not do it."
         case Outcome.NEEDS_CHANGES:
-            return f"{who} wants changes ({when.strip()}).{said} Do not act; change the plan and ask again."
+            return f"Changes wanted by {who}{when}.{said} Do not act; change the plan and ask again."
         case Outcome.ANSWERED:
             return f"Answered by {who}{when}: {_shown(request.response_data)}.{said}"
         case Outcome.TIMED_OUT if request.kind is Kind.APPROVAL:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, ToolAnnotations
-from pydantic import Field, ValidationError, WithJsonSchema
+from pydantic import Field, WithJsonSchema
 
-from hitl_mcp.contract.answers import ResponseType, check_answer, first_fault, read_config
-from hitl_mcp.contract.models import DEFERRED_TIMEOUT, MAX_REQUEST_TEXT, MAX_TIMEOUT, MIN_TIMEOUT, NewRequest
+from hitl_mcp.contract.answers import ResponseType
+from hitl_mcp.contract.models import MAX_REQUEST_TEXT
 from hitl_mcp.contract.states import Kind
-from hitl_mcp.errors import AnswerRejected
 from hitl_mcp.tools import wording
 from hitl_mcp.tools.desk import Reception
+from hitl_mcp.tools.questions import Facts, Timeout, Urgency, Wait, checked_config, deadline, new_request
 from hitl_mcp.tools.results import ReviewResult
 from hitl_mcp.tools.schemas import response_config_schema
 
@@ -24,11 +24,7 @@ if TYPE_CHECKING:
 DAY = 86_400
 MAX_DETAILS = 50_000
 
-Wait = Annotated[float, Field(ge=0, le=3600, description=wording.WAIT)]
-Timeout = Annotated[int, Field(ge=MIN_TIMEOUT, le=DEFERRED_TIMEOUT, description=wording.TIMEOUT)]
 LoopName = Annotated[str | None, Field(description=wording.LOOP)]
-Urgency = Literal["low", "medium", "high", "critical"]
-Facts = Annotated[dict[str, Any] | None, Field(description=wording.CONTEXT)]
 Config = Annotated[dict[str, Any] | None, WithJsonSchema(response_config_schema())]
 Ctx = Context[Reception, Any]
 
@@ -68,9 +64,9 @@ def register(server: HITLServer, default_wait: float, *, merges: bool) -> None:
         with ctx.request_context.lifespan_context.desk() as desk:
             return await desk.ask(
                 ctx, "request_human_approval", loop,
-                _request(
-                    kind=Kind.APPROVAL, request_text=text, context=facts or None, priority=priority,
-                    **_deadline(timeout_seconds),
+                new_request(
+                    {"request_text": "action and reason"}, kind=Kind.APPROVAL, request_text=text,
+                    context=facts or None, priority=priority, **deadline(timeout_seconds),
                 ),
                 wait_seconds,
             )  # fmt: skip
@@ -95,37 +91,16 @@ def register(server: HITLServer, default_wait: float, *, merges: bool) -> None:
         wait_seconds: Wait = default_wait,
     ) -> Annotated[CallToolResult, ReviewResult]:
         config = response_config or {}
-        try:
-            typed = read_config(response_type, config)
-            if default_response is not None:
-                check_answer(typed, default_response, "default_response")
-        except AnswerRejected as fault:
-            raise ToolError(f"{fault.field}: {fault.reason}. Correct it and call ask_human again.") from None
+        checked_config("ask_human", response_type, config, default_response)
         with ctx.request_context.lifespan_context.desk() as desk:
             return await desk.ask(
                 ctx, "ask_human", loop,
-                _request(
-                    kind=Kind.QUESTION, request_text=question, response_type=response_type, response_config=config,
-                    default_response=default_response, context=context, priority=priority, **_deadline(timeout_seconds),
+                new_request(
+                    {"request_text": "question"}, kind=Kind.QUESTION, request_text=question,
+                    response_type=response_type, response_config=config, default_response=default_response,
+                    context=context, priority=priority, **deadline(timeout_seconds),
                 ),
                 wait_seconds,
             )  # fmt: skip
 
     del request_human_approval, ask_human  # registered by their decorators
-
-
-def _deadline(seconds: int) -> dict[str, Any]:
-    kind = "time-sensitive" if seconds <= MAX_TIMEOUT else "deferred"
-    return {"processing_type": kind, "timeout_seconds": seconds}
-
-
-_FIELDS = {"request_text": "action and reason"}
-
-
-def _request(**fields: Any) -> NewRequest:
-    try:
-        return NewRequest(**fields)
-    except ValidationError as error:
-        where, why = first_fault(error)
-        name = ".".join(_FIELDS.get(part, part) for part in where)
-        raise ToolError(f"{name or 'arguments'}: {why}. Correct it and call again.") from None

@@ -13,7 +13,7 @@ from mcp.server.stdio import stdio_server
 
 from hitl_mcp.tools.deliveries import Deliveries, TellingStream
 from hitl_mcp.tools.desk import Desk, Opener, Reception
-from hitl_mcp.tools.server import HITLServer
+from hitl_mcp.tools.server import HITLServer, ToolSet
 
 
 class StdioServer:
@@ -23,12 +23,15 @@ class StdioServer:
         open_client: makes the client of the configured backend, at the first tool call.
         loop: the loop that questions go to when the agent names none.
         wait_seconds: how long a call waits when the agent does not say.
+        tools: which tools are served.
     """
 
-    def __init__(self, open_client: Opener, *, loop: str | None = None, wait_seconds: float = 45) -> None:
+    def __init__(
+        self, open_client: Opener, *, loop: str | None = None, wait_seconds: float = 45, tools: ToolSet = "default"
+    ) -> None:
         self._open_client = open_client
         self._loop = loop
-        self._server = HITLServer(self._opened, wait_seconds=wait_seconds, merges=True)
+        self._server = HITLServer(self._opened, wait_seconds=wait_seconds, merges=True, tools=tools)
         self._told: TellingStream | None = None
         self._tasks: anyio.abc.TaskGroup | None = None
         self._closed = anyio.Event()

@@ -19,7 +19,7 @@ from hitl_mcp.tools.http.door import Door, refuse
 from hitl_mcp.tools.http.exchange import Exchange, Standing, exchange_of
 from hitl_mcp.tools.http.keys import KeyVerifier, ResolverFor
 from hitl_mcp.tools.http.sse import SSESessions
-from hitl_mcp.tools.server import HITLServer
+from hitl_mcp.tools.server import HITLServer, ToolSet
 
 STREAMABLE = "/mcp"
 SSE = "/sse"
@@ -43,6 +43,7 @@ def create_mcp_app(
     allowed_origins: Sequence[str],
     loop: str | None = None,
     wait_seconds: float = 45,
+    tools: ToolSet = "default",
 ) -> MCPOverHTTP:
     """The MCP face over HTTP.
 
@@ -53,9 +54,10 @@ def create_mcp_app(
         allowed_origins: Origin headers that are served; others get 403. Clients that are no browser send none.
         loop: the loop that questions go to when the agent names none.
         wait_seconds: how long a call waits when the agent does not say.
+        tools: which tools are served.
     """
     security = TransportSecuritySettings(allowed_hosts=list(allowed_hosts), allowed_origins=list(allowed_origins))
-    return MCPOverHTTP(resolver_for, security, loop, wait_seconds)
+    return MCPOverHTTP(resolver_for, security, loop, wait_seconds, tools)
 
 
 class MCPOverHTTP:
@@ -69,12 +71,17 @@ class MCPOverHTTP:
     """
 
     def __init__(
-        self, resolver_for: ResolverFor, security: TransportSecuritySettings, loop: str | None, wait_seconds: float
+        self,
+        resolver_for: ResolverFor,
+        security: TransportSecuritySettings,
+        loop: str | None,
+        wait_seconds: float,
+        tools: ToolSet,
     ) -> None:
         self._resolver_for = resolver_for
         self._loop = loop
         self._verifier = KeyVerifier(resolver_for)
-        self._server = HITLServer(self._opened, wait_seconds=wait_seconds, merges=False)
+        self._server = HITLServer(self._opened, wait_seconds=wait_seconds, merges=False, tools=tools)
         self._streamable = StreamableHTTPSessionManager(
             self._server.lowlevel, security_settings=security, max_request_body_size=MAX_BODY_BYTES,
             max_sessions=MAX_SESSIONS,

@@ -21,14 +21,14 @@ class Exchange:
     cancelled nor cut off: the SDK ends both without a last byte.
     """
 
-    __slots__ = ("_over", "_result", "_scope", "_send", "_started")
+    __slots__ = ("_over", "_results", "_scope", "_send", "_started")
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self._scope = scope
         self._send = send
         self._started = False
         self._over = False
-        self._result: tuple[Deliveries, str] | None = None
+        self._results: tuple[tuple[Deliveries, str], ...] = ()
 
     def __enter__(self) -> Self:
         self._scope[_NAME] = self
@@ -40,8 +40,8 @@ class Exchange:
         del self._scope[_NAME]  # a result that comes later, of a call that was cut off, reaches nobody
 
     def expect(self, deliveries: Deliveries, request_id: str) -> None:
-        """The answer is about to carry this request's final result."""
-        self._result = deliveries, request_id
+        """The answer is about to carry this request's final result, beside others it may carry."""
+        self._results += ((deliveries, request_id),)
 
     async def send(self, message: Message) -> None:
         """ASGI."""
@@ -50,8 +50,7 @@ class Exchange:
             self._started = True
         elif message["type"] == "http.response.body" and not message.get("more_body", False):
             self._over = True
-            if self._result is not None:
-                deliveries, request_id = self._result
+            for deliveries, request_id in self._results:
                 deliveries.delivered(request_id)
 
     async def finish(self) -> None:
