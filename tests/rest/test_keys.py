@@ -109,6 +109,10 @@ SCOPED = [
     ("GET", routes.REQUEST_WAIT, "requests:read"),
     ("GET", routes.REQUEST_EVENTS, "requests:read"),
     ("GET", routes.EVENTS, "requests:read"),
+    ("GET", routes.TEMPLATES, "requests:read"),
+    ("GET", routes.TEMPLATE, "requests:read"),
+    ("POST", routes.TEMPLATES, "requests:write"),
+    ("PUT", routes.TEMPLATE, "requests:write"),
     ("POST", routes.LOOP_REQUESTS, "requests:write"),
     ("PATCH", routes.REQUEST, "requests:write"),
     ("DELETE", routes.REQUEST, "requests:write"),
@@ -121,7 +125,7 @@ def test_every_operation_needs_its_scope_and_no_other(backend: Backend) -> None:
     without = {scope: backend.new_key(*(one for one in ALL if one != scope)) for scope in ALL}
     only = {scope: backend.new_key(scope) for scope in ALL}
     for method, route, scope in SCOPED:
-        path = route.format(loop_id=NO_ID, request_id=NO_ID, user_id=NO_ID)
+        path = route.format(loop_id=NO_ID, request_id=NO_ID, user_id=NO_ID, template=NO_ID)
         refused = without[scope].send(method, path, {"request_text": "?"})
         assert refused.status == 403, (method, route)
         assert refused.msg.startswith(f"This API key lacks the scope {scope}."), (method, route)

@@ -21,4 +21,8 @@ LoopRef = Annotated[
         description="The loop's id. For first-generation bodies also its name, slug or an operator's alias",
     ),
 ]  # fmt: skip
+TemplateRef = Annotated[
+    str,
+    Path(min_length=1, max_length=200, description="The template's id, its author's key, or the slug of its name"),
+]
 InviteCode = Annotated[str, Path(pattern=r"^[A-Za-z0-9]{1,20}$", description="An invitation's code")]

@@ -66,12 +66,18 @@ def _only(summary: str, value: Json) -> dict[str, Json]:
     return {"example": _named(summary, value)}
 
 
+_TEMPLATE_FIELDS: list[Json] = [
+    {"name": "text", "type": "rich_text", "label": "Text", "required": True},
+    {"name": "approved", "type": "boolean", "label": "May it go out?", "required": True},
+]
 BODIES: dict[str, dict[str, Json]] = {
     "create_request": _questions(),
     "update_request": _only("More urgent", {"priority": "critical", "context": {"users": 214}}),
     "add_feedback": _only("A good answer", {"feedback": {"rating": 5, "comment": "Quick and clear"}}),
     "create_loop": _only("A loop", {"name": "Deployments", "icon": "shield-check", "description": "What goes live"}),
     "update_loop": _only("Another name", {"name": "Releases"}),
+    "create_template": _only("A form of two fields", {"name": "Content review", "fields": _TEMPLATE_FIELDS}),
+    "update_template": _only("Another name", {"name": "Article review"}),
     "invite_member": _only("A person", {"email": "grace@example.com", "name": "Grace"}),
     "respond": _only("An approval", {"response_data": "approve", "revision": 1, "comment": "Go ahead"}),
     "create_sign_in": _only("For the service's owner", {"typed": True}),
@@ -139,6 +145,7 @@ _MODELS: dict[str, Json] = {
     "Member": _GRACE,
     "Reviewer": _GRACE,
     "Loop": {"id": LOOP_ID},
+    "KeptTemplate": {"name": "Content review", "slug": "content_review", "fields": _TEMPLATE_FIELDS, "key": None},
     "Key": {"id": "66f1bf3e0c9d4a7725e1f0ac", "name": "release agent"},
     "NewKeyMade": {"id": "66f1bf3e0c9d4a7725e1f0ac", "name": "release agent"},
 }

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from hitl_mcp.contract.models import Broadcast, Change, Loop, ReviewRequest
 from hitl_mcp.contract.states import Status
 from hitl_mcp.contract.teams import Member, Scope
+from hitl_mcp.contract.templates import KeptTemplate
 
 
 class Shape(BaseModel):
@@ -275,6 +276,19 @@ class RemovedMember(Shape):
     loop_id: str
     user_id: str
     removed_at: datetime
+
+
+class OneTemplate(Shape):
+    """A template."""
+
+    template: KeptTemplate
+
+
+class TemplateList(Shape):
+    """Every template of the key's person, newest first."""
+
+    templates: list[KeptTemplate]
+    count: int
 
 
 class Changes(Shape):

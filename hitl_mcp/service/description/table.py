@@ -62,6 +62,7 @@ def _one(status: int, says: str, data: type[BaseModel], fields: dict[str, Any] |
 
 _LOOP = {404: "Loop not found"}
 _REQUEST = {404: "Request not found"}
+_TEMPLATE = {404: "Template not found"}
 _USED_KEY = "This idempotency key was used for a different question. Use a new key for a new question"
 _FIRST = shapes.FirstGenerationAnswer
 _ADDRESSED = {404: "Nobody with this address is known here"}
@@ -130,6 +131,18 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("delete", routes.MEMBER): Operation(
         "remove_member", "Take a person out of a loop", _one(200, "Removed", shapes.RemovedMember),
         {404: "User is not a member of this loop"}),
+    # templates
+    ("post", routes.TEMPLATES): Operation(
+        "create_template", "Create a template", _one(201, "The template", shapes.OneTemplate),
+        {**_LOOP, 400: "Invalid template fields", 409: "A template with this key exists. Change it with PUT, or choose "
+         "another key"}),
+    ("get", routes.TEMPLATES): Operation(
+        "list_templates", "List templates", _one(200, "The templates", shapes.TemplateList), {}),
+    ("get", routes.TEMPLATE): Operation(
+        "get_template", "Get a template", _one(200, "The template", shapes.OneTemplate), _TEMPLATE),
+    ("put", routes.TEMPLATE): Operation(
+        "update_template", "Change a template", _one(200, "The template", shapes.OneTemplate),
+        {**_TEMPLATE, 400: "Invalid template fields"}),
     # events
     ("get", routes.EVENTS): Operation(
         "list_changes", "Read what happened", _one(200, "Changes", shapes.Changes), {}),
@@ -185,6 +198,7 @@ TAGS: dict[str, str] = {
     "first generation": "What callers of the first generation read. With an API key.",
     "loops": "Places where questions of one subject go, and the key check. With an API key.",
     "members": "The people who answer for a loop. With an API key.",
+    "templates": "Fields that reviews of one kind ask, kept under a name. With an API key.",
     "events": "Everything that happens to a key's requests, so that one call follows all of them. With an API key.",
     "reviews": "What a signed-in person does at the terminal. **Not for API keys**: an agent cannot answer itself.",
     "local": "The service itself and signing in, for whoever has the machine's terminal. **Not for API keys.**",

@@ -20,7 +20,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_HEAD = "0002"
+SCHEMA_HEAD = "0003"
 """The newest migration; a test compares it with the migration folder."""
 
 metadata = MetaData(
@@ -149,6 +149,8 @@ requests = Table(
     Column("tags", Text),
     Column("media", Text),
     Column("dialect", String(20)),
+    Column("due_at", BigInteger),
+    Column("review", Text),
     Index("ix_requests_status_timeout_at", "status", "timeout_at"),
     Index("ix_requests_loop_id_status", "loop_id", "status"),
     Index("ix_requests_api_key_id_created_at", "api_key_id", "created_at"),
@@ -224,6 +226,23 @@ feedback = Table(
     Column("data", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
 )
+
+templates = Table(
+    "templates",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("owner_id", _ID, ForeignKey("users.id"), nullable=False),
+    Column("key", String(100)),
+    Column("slug", String(200), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("fields", Text, nullable=False),
+    Column("loop_id", _ID, ForeignKey("loops.id")),
+    Column("settings", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Index("uq_templates_owner_id_key", "owner_id", "key", unique=True),
+)
+"""What reviews of one kind ask. `key` is an id of the author's own, in lower case."""
 
 rate_usage = Table(
     "rate_usage",

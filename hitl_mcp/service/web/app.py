@@ -18,6 +18,7 @@ from hitl_mcp.service.api import (
     operating,
     requests,
     reviews,
+    templates,
 )
 from hitl_mcp.service.context import Services
 from hitl_mcp.service.description.pages import description_routes
@@ -32,7 +33,7 @@ from hitl_mcp.service.web.prefixes import Prefixes
 EXPOSED = ["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After", "X-Request-Id",
            "Mcp-Session-Id"]  # fmt: skip
 
-PARTS = (requests, first_generation, loops, members, reviews, events, local, keys, health, operating)
+PARTS = (requests, first_generation, loops, members, templates, reviews, events, local, keys, health, operating)
 
 
 def create_api(services: Services) -> FastAPI:
