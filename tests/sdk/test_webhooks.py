@@ -343,6 +343,15 @@ def test_nothing_but_a_completed_request_is_decided(name: str, status: str) -> N
 
 
 @pytest.mark.parametrize(
+    ("word", "status"),
+    [("timed_out", "timeout"), ("expired", "timeout"), ("canceled", "cancelled"), ("assigned", "pending")],
+)
+def test_words_of_every_generation_become_the_contracts_own(word: str, status: str) -> None:
+    assert parse_event({"event": f"request.{word}", "request_id": "r1"}).status == status
+    assert parse_event({"request_id": "r1", "status": word}).status == status
+
+
+@pytest.mark.parametrize(
     "doubt",
     [
         {"source": "default"},
