@@ -23,6 +23,7 @@ from hitl_mcp.contract.models import (
     ReviewRequest,
 )
 from hitl_mcp.contract.teams import Feedback, LoopChange, Member, NewLoop, NewMember
+from hitl_mcp.contract.templates import NewTemplate, TemplateChange
 from hitl_mcp.errors import ContractBroken
 from hitl_mcp.sdk.reviews.template import Template
 
@@ -200,9 +201,10 @@ def add_feedback(request_id: str, feedback: Feedback) -> Call[None]:
     return Call("add_feedback", "POST", path, _nothing, body=body, repeatable=False)
 
 
-def create_template(new: dict[str, Any]) -> Call[Template]:
+def create_template(new: NewTemplate) -> Call[Template]:
     """Keep what reviews of one kind ask."""
-    return Call("create_template", "POST", routes.TEMPLATES, _template, body=new, repeatable=False)
+    body = new.model_dump(mode="json", exclude_none=True)
+    return Call("create_template", "POST", routes.TEMPLATES, _template, body=body, repeatable=False)
 
 
 def list_templates() -> Call[list[Template]]:
@@ -215,10 +217,11 @@ def get_template(wanted: str) -> Call[Template]:
     return Call("get_template", "GET", routes.TEMPLATE.format(template=_part(wanted)), _template)
 
 
-def update_template(wanted: str, changes: dict[str, Any]) -> Call[Template]:
+def update_template(wanted: str, change: TemplateChange) -> Call[Template]:
     """Change what is given."""
+    body = change.model_dump(mode="json", exclude_unset=True)
     path = routes.TEMPLATE.format(template=_part(wanted))
-    return Call("update_template", "PUT", path, _template, body=changes)
+    return Call("update_template", "PUT", path, _template, body=body)
 
 
 def deliver_request(request_id: str) -> Call[None]:

@@ -10,6 +10,7 @@ from typing import Any
 from hitl_mcp.contract.answers import ResponseType
 from hitl_mcp.contract.ids import is_id
 from hitl_mcp.contract.models import Created, Loop, NewRequest, RequestChange, ReviewRequest
+from hitl_mcp.contract.templates import NewTemplate, TemplateChange
 from hitl_mcp.errors import BadRequest, NotFound, NotSupported, ReviewNotFound
 from hitl_mcp.sdk import batches, calls
 from hitl_mcp.sdk.backend import Backend
@@ -17,8 +18,9 @@ from hitl_mcp.sdk.batches import AT_ONCE, Progress
 from hitl_mcp.sdk.given import valid
 from hitl_mcp.sdk.plain import plain
 from hitl_mcp.sdk.reviews.building import as_approval, as_form, filled
+from hitl_mcp.sdk.reviews.defaults import default_loop
 from hitl_mcp.sdk.reviews.first_generation import answer_of
-from hitl_mcp.sdk.reviews.loops import chosen_loop, default_loop
+from hitl_mcp.sdk.reviews.loops import chosen_loop
 from hitl_mcp.sdk.reviews.models import FirstAnswer, NewReview, Review, ReviewChange
 from hitl_mcp.sdk.reviews.results import content_of, facts_of, read_review
 from hitl_mcp.sdk.reviews.template import Template
@@ -160,7 +162,7 @@ class Reviews(ABC):
 
     async def cancel_review(self, review_id: str) -> Review:
         """Withdraw an open review. Raises: ReviewNotFound, BadRequest when it is closed."""
-        with _looked_up(review_id, format_only=True):
+        with _looked_up(review_id):
             return read_review(await self._backend.send(calls.cancel_request(review_id)))
 
     async def _change(self, operation: str, review_id: str, given: Mapping[str, Any]) -> Review:
@@ -182,7 +184,7 @@ class Reviews(ABC):
             wanted["context"] = shown
         wanted |= {"priority": change.priority} if change.priority else {}
         wanted |= {"due_at": change.due_date} if change.due_date else {}
-        with _looked_up(review_id, format_only=True):
+        with _looked_up(review_id):
             changed = await self._backend.send(calls.update_request(review_id, valid(RequestChange, wanted)))
         return read_review(changed, notes)
 
@@ -203,7 +205,7 @@ class Reviews(ABC):
     async def create_template(
         self,
         name: str,
-        fields: Iterable[Mapping[str, Any]] = (),
+        fields: Iterable[Mapping[str, Any]],
         *,
         key: str | None = None,
         loop_id: str | None = None,
@@ -217,14 +219,13 @@ class Reviews(ABC):
                 checkbox_group, rating, number, email, datetime, and shown only: content_display, code_display,
                 table_display. A boolean named `approved` is what `result["approved"]` says.
             key: an id of your own choice.
-            loop_id: where its reviews go.
+            loop_id: id or name of the loop that its reviews go to.
 
         Raises: BadRequest with the field at fault.
         """
-        given = {"name": name, "fields": plain([dict(field) for field in fields], "fields"), "key": key,
-                 "loop_id": loop_id, "settings": None if settings is None else dict(settings)}  # fmt: skip
+        given = await self._template_fields(name, fields, loop_id, settings) | ({} if key is None else {"key": key})
         shelf = await shelf_of(self._backend)
-        return await shelf.create({name: value for name, value in given.items() if value is not None})
+        return await shelf.create(valid(NewTemplate, given))
 
     async def list_templates(self) -> list[Template]:
         """The templates there are."""
@@ -244,14 +245,24 @@ class Reviews(ABC):
         settings: Mapping[str, Any] | None = None,
     ) -> Template:
         """Change what is given; reviews that were made from it stay as they are. Raises: NotFound, BadRequest."""
-        changes = {
-            "name": name, "fields": None if fields is None else plain([dict(field) for field in fields], "fields"),
-            "loop_id": loop_id, "settings": None if settings is None else dict(settings),
-        }  # fmt: skip
-        given = {name: value for name, value in changes.items() if value is not None}
-        if not given:
-            raise BadRequest("Validation failed", "say what shall change: name, fields, loop_id or settings")
-        return await (await shelf_of(self._backend)).update(template_id, given)
+        change = valid(TemplateChange, await self._template_fields(name, fields, loop_id, settings))
+        return await (await shelf_of(self._backend)).update(template_id, change)
+
+    async def _template_fields(
+        self,
+        name: str | None,
+        fields: Iterable[Mapping[str, Any]] | None,
+        loop: str | None,
+        settings: Mapping[str, Any] | None,
+    ) -> dict[str, Any]:
+        """What was given of a template."""
+        given = {
+            "name": name,
+            "fields": None if fields is None else plain([dict(field) for field in fields], "fields"),
+            "loop_id": None if loop is None else await self._loop(loop),
+            "settings": None if settings is None else plain(dict(settings), "settings"),
+        }
+        return {name: value for name, value in given.items() if value is not None}
 
     # the first generation
 
@@ -264,20 +275,12 @@ class Reviews(ABC):
 
 
 @contextmanager
-def _looked_up(review_id: str, *, format_only: bool = False) -> Generator[None]:
-    """An id that nothing has is a review that does not exist, whatever form the id has.
-
-    Args:
-        format_only: a 400 of this call may have other causes than the id.
-    """
+def _looked_up(review_id: str) -> Generator[None]:
+    """An id that nothing has is a review that does not exist, whatever form the id has."""
     missing = f"There is no review {review_id!r}. Check the id, and that the key is the one that asked."
     if not is_id(review_id):
         raise ReviewNotFound(missing)
     try:
         yield
     except NotFound as error:
-        raise ReviewNotFound(missing) from error
-    except BadRequest as error:
-        if format_only:
-            raise
         raise ReviewNotFound(missing) from error

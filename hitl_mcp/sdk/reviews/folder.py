@@ -1,6 +1,7 @@
 """Templates in the SDK's own data folder, for a backend that keeps none: one JSON file each, replaced as a whole.
 
-A file is readable by its owner only. Each key has a folder of its own, whose name tells nothing of the key.
+They are found as the service finds its own. A file is readable by its owner only. Each key has a folder of its own,
+whose name tells nothing of the key.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import hmac
 import logging
 import os
 import tempfile
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from hitl_mcp.contract.answers import ResponseType, read_config, slug
 from hitl_mcp.contract.ids import new_id
+from hitl_mcp.contract.templates import NewTemplate, TemplateChange
 from hitl_mcp.errors import AnswerRejected, BadRequest, Conflict, NotConfigured, NotFound
 from hitl_mcp.sdk.endpoint import Endpoint
 from hitl_mcp.sdk.reviews.template import Template
@@ -39,42 +40,50 @@ class TemplateFolder:
         self._folder = data_dir / "templates" / name
 
     def listed(self) -> list[Template]:
-        """Every template, oldest first. A file that cannot be read is named in the log and left out."""
+        """Every template, newest first. A file that cannot be read is named in the log and left out."""
         found: list[Template] = []
         for path in self._folder.glob("*.json"):
             try:
                 found.append(Template.model_validate_json(path.read_bytes()))
             except (OSError, ValidationError):
                 log.warning("The template file %s cannot be read; delete it or put it right", path)
-        return sorted(found, key=lambda template: (template.created_at, template.id))
+        return sorted(found, key=lambda template: (template.created_at, template.id), reverse=True)
 
     def find(self, wanted: str) -> Template:
-        """A template by its id, its author's id, or the slug of its name.
+        """A template by its id, its author's key, or the slug of its name; of several with one name the newest.
 
-        Raises: NotFound that lists what there is, BadRequest when several have this name.
+        Raises: NotFound that lists what there is.
         """
-        there, name = self.listed(), wanted.strip().casefold()
-        exact = [one for one in there if name in (one.id, (one.key or one.id).casefold())]
-        found = exact or [one for one in there if slug(wanted) and slug(wanted) == one.slug]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            raise BadRequest("Several templates have this name; use an id", _shown(found))
-        raise NotFound("Template not found", {"template": wanted, "templates": _shown(there)})
+        there = self.listed()
+        low, short = wanted.lower(), slug(wanted)
+        for name, value in (("id", low), ("key", low), ("slug", short)):
+            for template in there:
+                if value and template[name] == value:
+                    return template
+        known = [{"id": one.id, "name": one.name, "slug": one.slug} for one in there]
+        raise NotFound("Template not found", {"template": wanted, "templates": known})
 
-    def create(self, given: dict[str, Any]) -> Template:
+    def create(self, new: NewTemplate) -> Template:
         """Keep a new template. Raises: BadRequest for its fields, Conflict for a key that is taken."""
+        _check(new.fields)
+        if new.key is not None and (taken := [one.id for one in self.listed() if one.key == new.key]):
+            raise Conflict("A template with this key exists. Change it, or choose another key", {"id": taken[0]})
         now = datetime.now(UTC)
-        template = _checked({**given, "id": new_id(), "created_at": now, "updated_at": now})
-        key = (template.key or "").casefold()
-        if key and any(key in (one.id, (one.key or "").casefold()) for one in self.listed()):
-            raise Conflict("A template with this key exists already", {"key": template.key})
-        return self._keep(template)
+        return self._keep(
+            Template(
+                id=new_id(), key=new.key, slug=slug(new.name), name=new.name, fields=new.fields, loop_id=new.loop_id,
+                settings=new.settings or {}, created_at=now, updated_at=now,
+            )
+        )  # fmt: skip
 
-    def update(self, wanted: str, changes: dict[str, Any]) -> Template:
+    def update(self, wanted: str, change: TemplateChange) -> Template:
         """Change what is given. Raises: NotFound, BadRequest."""
-        kept = self.find(wanted).model_dump()
-        return self._keep(_checked({**kept, **changes, "updated_at": datetime.now(UTC)}))
+        before = self.find(wanted)
+        _check(change.fields)
+        given: dict[str, Any] = change.model_dump(exclude_unset=True)
+        if change.name is not None:
+            given["slug"] = slug(change.name)
+        return self._keep(before.model_copy(update=given | {"updated_at": datetime.now(UTC)}))
 
     def _keep(self, template: Template) -> Template:
         try:
@@ -95,24 +104,10 @@ class TemplateFolder:
         return template
 
 
-def _checked(given: dict[str, Any]) -> Template:
-    name = str(given.get("name") or "").strip()
-    if not name:
-        raise BadRequest("Validation failed", {"field": "name", "issue": "must not be empty"})
-    fields: Any = given.get("fields") or []
-    if fields:
+def _check(fields: list[dict[str, Any]] | None) -> None:
+    if fields is not None:
         try:
             read_config(ResponseType.FORM, {"fields": fields})
         except AnswerRejected as fault:
-            field = fault.field.removeprefix("response_config.")
-            raise BadRequest("Validation failed", {"field": field, "issue": fault.reason}) from None
-    try:
-        return Template.model_validate({**given, "name": name, "fields": fields, "slug": slug(name)})
-    except ValidationError as error:
-        fault = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in fault["loc"])
-        raise BadRequest("Validation failed", {"field": where, "issue": fault["msg"]}) from None
-
-
-def _shown(templates: Iterable[Template]) -> list[dict[str, str]]:
-    return [{"id": one.id, "name": one.name, "slug": one.slug} for one in templates]
+            where = fault.field.removeprefix("response_config.")
+            raise BadRequest("Invalid template fields", f"{where}: {fault.reason}") from None

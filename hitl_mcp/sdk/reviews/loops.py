@@ -25,10 +25,3 @@ def chosen_loop(loops: Sequence[Loop], wanted: str | None) -> str:
     if len(found) != 1:
         raise BadRequest(f"{wanted!r} names {len(found) or 'no'} loop{'s' if found else ''}", f"there are: {listed}")
     return found[0]
-
-
-def default_loop() -> str | None:
-    """The setting HITL_LOOP. Raises: NotConfigured."""
-    from hitl_mcp.settings import read_settings
-
-    return read_settings().loop

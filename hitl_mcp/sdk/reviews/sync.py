@@ -89,7 +89,7 @@ class SyncReviews(ABC):
     def create_template(
         self,
         name: str,
-        fields: Iterable[Mapping[str, Any]] = (),
+        fields: Iterable[Mapping[str, Any]],
         *,
         key: str | None = None,
         loop_id: str | None = None,

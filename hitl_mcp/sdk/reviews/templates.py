@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from anyio import to_thread
 
-from hitl_mcp.errors import NotConfigured
+from hitl_mcp.contract.templates import NewTemplate, TemplateChange
 from hitl_mcp.sdk import calls
 from hitl_mcp.sdk.backend import Backend
+from hitl_mcp.sdk.reviews.defaults import data_folder
 from hitl_mcp.sdk.reviews.folder import TemplateFolder
 from hitl_mcp.sdk.reviews.template import Template
 
@@ -17,19 +17,19 @@ from hitl_mcp.sdk.reviews.template import Template
 class Shelf(Protocol):
     """A place for templates."""
 
-    async def create(self, given: dict[str, Any]) -> Template:
+    async def create(self, new: NewTemplate) -> Template:
         """Keep a new one. Raises: BadRequest, Conflict."""
         ...
 
     async def listed(self) -> list[Template]:
-        """All of the key's."""
+        """All of them, newest first."""
         ...
 
     async def find(self, wanted: str) -> Template:
-        """By id, its author's id, or the slug of its name. Raises: NotFound that lists what there is."""
+        """By id, its author's key, or the slug of its name. Raises: NotFound that lists what there is."""
         ...
 
-    async def update(self, wanted: str, changes: dict[str, Any]) -> Template:
+    async def update(self, wanted: str, change: TemplateChange) -> Template:
         """Change what is given. Raises: NotFound, BadRequest."""
         ...
 
@@ -44,9 +44,9 @@ class InService:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
 
-    async def create(self, given: dict[str, Any]) -> Template:
+    async def create(self, new: NewTemplate) -> Template:
         """See `Shelf`."""
-        return await self._backend.send(calls.create_template(given))
+        return await self._backend.send(calls.create_template(new))
 
     async def listed(self) -> list[Template]:
         """See `Shelf`."""
@@ -56,9 +56,9 @@ class InService:
         """See `Shelf`."""
         return await self._backend.send(calls.get_template(wanted))
 
-    async def update(self, wanted: str, changes: dict[str, Any]) -> Template:
+    async def update(self, wanted: str, change: TemplateChange) -> Template:
         """See `Shelf`."""
-        return await self._backend.send(calls.update_template(wanted, changes))
+        return await self._backend.send(calls.update_template(wanted, change))
 
 
 class InFolder:
@@ -71,9 +71,9 @@ class InFolder:
     def __init__(self, folder: TemplateFolder) -> None:
         self._folder = folder
 
-    async def create(self, given: dict[str, Any]) -> Template:
+    async def create(self, new: NewTemplate) -> Template:
         """See `Shelf`."""
-        return await to_thread.run_sync(self._folder.create, given)
+        return await to_thread.run_sync(self._folder.create, new)
 
     async def listed(self) -> list[Template]:
         """See `Shelf`."""
@@ -83,17 +83,12 @@ class InFolder:
         """See `Shelf`."""
         return await to_thread.run_sync(self._folder.find, wanted)
 
-    async def update(self, wanted: str, changes: dict[str, Any]) -> Template:
+    async def update(self, wanted: str, change: TemplateChange) -> Template:
         """See `Shelf`."""
-        return await to_thread.run_sync(self._folder.update, wanted, changes)
+        return await to_thread.run_sync(self._folder.update, wanted, change)
 
 
 async def shelf_of(backend: Backend) -> Shelf:
     """Where this backend's templates are. Raises: Unreachable, NotConfigured."""
     endpoint = await backend.endpoint()
-    if endpoint.name != "cloud":
-        return InService(backend)
-    folder: Path | None = getattr(backend, "folder", None)
-    if folder is None:
-        raise NotConfigured("This backend has no folder in which templates could be kept")
-    return InFolder(TemplateFolder(folder, endpoint))
+    return InFolder(TemplateFolder(data_folder(), endpoint)) if endpoint.name == "cloud" else InService(backend)
