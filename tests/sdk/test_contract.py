@@ -34,7 +34,7 @@ TYPES: list[tuple[str, dict[str, Any], Any, Any]] = [
         "Dear",
         {"revised_text": "Dear all", "was_edited": True},
     ),
-]
+]  # fmt: skip
 ANSWERS = [("Approve", Outcome.APPROVED), ("Reject", Outcome.REJECTED), ("Needs Changes", Outcome.NEEDS_CHANGES)]
 
 
