@@ -1,96 +1,23 @@
-"""The seven tools of the official server: documented names, inputs, results and words, and what is added to them."""
+"""The seven tools of the official server: documented names, inputs, results and words."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import anyio
-import httpx2
 import pytest
-from mcp import Client
-from mcp.types import CallToolResult, Tool
 
+from hitl_mcp.clients import server_block
 from hitl_mcp.contract.media import Media
 from hitl_mcp.contract.models import RequestChange
-from hitl_mcp.contract.routes import KEYS
-from hitl_mcp.contract.states import Status
-from hitl_mcp.service.run import SERVE, running
-from hitl_mcp.serving import mcp_over_http
-from tests.mcp_http import over_http
-from tests.served.team import Team, free_port, team
-from tests.tools.test_asking import only_open, refused, reviewer_of
-from tests.world import WAIT, Era, SimulatedClock, eventually, settings_for, settled, stdio_client
+from hitl_mcp.tools.compat.schemas import CHANGEABLE
+from tests.tools.compat import ASK, EACH, QUESTION, WAYS, Way, ask, compat, told, tools_of
+from tests.tools.test_asking import refused, reviewer_of
+from tests.world import Era
 
 pytestmark = pytest.mark.anyio
-Way = Literal["stdio", "http", "sse"]
-WAYS = pytest.mark.parametrize(
-    ("way", "era"), [(way, era) for way in ("stdio", "http", "sse") for era in ("auto", "legacy")]
-)
-EACH = pytest.mark.parametrize("way", ["stdio", "http", "sse"])
-QUESTION = {
-    "processing_type": "deferred",
-    "type": "markdown",
-    "priority": "high",
-    "request_text": "Which?",
-    "response_type": "single_select",
-    "response_config": {"options": ["Approve", "Reject"]},
-    "default_response": "Reject",
-}
-ASK: dict[str, Any] = QUESTION | {"loop_id": "Default"}
-
-
-@asynccontextmanager
-async def mcp(served: Team, key: str, way: Way = "http", era: Era = "auto") -> AsyncGenerator[Client]:
-    """A client of a served team, with a key."""
-    address = f"http://127.0.0.1:{served.services.keys.port}"
-    timeout = httpx2.Timeout(WAIT, read=WAIT * 4)
-    async with (
-        httpx2.AsyncClient(
-            base_url=address, headers={"Authorization": f"Bearer {key}"}, timeout=timeout, trust_env=False
-        ) as http,
-        over_http(http, way, era) as client,
-    ):
-        yield client
-
-
-@asynccontextmanager
-async def compat(folder: Path, way: Way, era: Era = "auto", **settings: Any) -> AsyncGenerator[Client]:
-    """A client of the seven tools: over stdio on the local service, over HTTP on a served one."""
-    if way == "stdio":
-        async with stdio_client(folder, era, HITL_TOOLS="compat") as client:
-            yield client
-    else:
-        async with (
-            team(folder, tools="compat", **settings) as served,
-            mcp(served, await served.key(), way, era) as client,
-        ):
-            yield client
-
-
-def told(result: CallToolResult) -> dict[str, Any]:
-    """The result of a call that was not an error: one block of indented JSON, and the same as structure."""
-    assert not result.is_error, result.content
-    assert result.structured_content is not None and len(result.content) == 1
-    text = str(getattr(result.content[0], "text", ""))
-    assert json.loads(text) == result.structured_content and text.startswith('{\n  "message": ')
-    return result.structured_content
-
-
-async def tools_of(client: Client) -> dict[str, Tool]:
-    """By name."""
-    return {tool.name: tool for tool in (await client.list_tools()).tools}
-
-
-async def ask(client: Client, **more: Any) -> dict[str, Any]:
-    """A new request."""
-    return told(await client.call_tool("create_request", ASK | more))
-
-
-# what is documented
 
 
 @WAYS
@@ -281,186 +208,15 @@ async def test_a_closed_request_can_be_neither_cancelled_nor_changed_nor_rated(f
             assert said.startswith(words) and "cancelled" in said and "Call get_request" in said
 
 
-# what is added
-
-
-async def answered_meanwhile(
-    folder: Path, client: Client, tool: str, arguments: dict[str, Any], value: Any
-) -> tuple[dict[str, Any], list[str]]:
-    """Call a tool that waits, answer the one open request, and collect what the call said meanwhile."""
-    words: list[str] = []
-    results: list[dict[str, Any]] = []
-
-    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
-        words.append(message or "")
-
-    async def call() -> None:
-        given = {**arguments, "wait_seconds": 60}
-        results.append(told(await client.call_tool(tool, given, progress_callback=on_progress)))
-
-    async def heard() -> bool:
-        return bool(words)
-
-    with anyio.fail_after(WAIT * 2):
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(call)
-            reviewer = await reviewer_of(folder)
-            request_id = await only_open(reviewer)
-            await eventually(heard)
-            await reviewer.answer(request_id, value)
-    return results[0], words
-
-
-@WAYS
-async def test_a_call_can_wait_and_returns_what_the_person_answered(folder: Path, way: Way, era: Era) -> None:
-    async with compat(folder, way, era) as client:
-        made, words = await answered_meanwhile(folder, client, "create_request", ASK, "Approve")
-        assert made["outcome"] == "answered" and made["approved"] is False
-        assert made["data"]["status"] == "completed" and made["data"]["request"]["response_data"] == "Approve"
-        assert made["data"]["request_id"] == made["data"]["request"]["id"]
-        assert all("this call waits" in word for word in words)
-
-        later = (await ask(client, request_text="Later?"))["data"]["request_id"]
-        got, _ = await answered_meanwhile(folder, client, "get_request", {"request_id": later}, "Reject")
-        assert got["data"]["request"]["response_data"] == "Reject" and got["outcome"] == "answered"
-
-
-QUESTIONS: list[tuple[str, dict[str, Any], Any, Any, Any]] = [
-    ("multi_select", {"options": ["a", "b"]}, ["a"], ["b", "a"], ["b", "a"]),
-    ("rating", {"scale_max": 5}, 1, 4, 4),
-    ("number", {"max_value": 10, "decimal_places": 1}, 1, 2.5, 2.5),
-    ("text", {}, "none", "two\nlines", "two\nlines"),
-    ("boolean", {}, False, True, True),
-    ("editable_text", {"draft_text": "Dear"}, None, "Dear Ada", {"revised_text": "Dear Ada", "was_edited": True}),
-]
-
-
-@EACH
-async def test_every_type_of_question_gets_its_answer_and_none_is_an_approval(folder: Path, way: Way) -> None:
-    async with compat(folder, way) as client:
-        for kind, config, default, given, expected in QUESTIONS:
-            made = await ask(
-                client, request_text=kind, response_type=kind, response_config=config, default_response=default
-            )
-            request_id = made["data"]["request_id"]
-            await (await reviewer_of(folder)).answer(request_id, given)
-            got = told(await client.call_tool("get_request", {"request_id": request_id}))
-            assert got["data"]["request"]["response_data"] == expected
-            assert got["outcome"] == "answered" and got["approved"] is False
-
-
-@EACH
-async def test_media_of_every_kind_are_taken(folder: Path, way: Way) -> None:
-    async with compat(folder, way) as client:
-        for kind, media in [
-            ("video", {"video_url": "https://example.com/a.mp4"}),
-            ("audio", {"audio_urls": ["https://example.com/a.mp3"]}),
-            ("file", {"file_url": "https://example.com/a.pdf", "file_type": "application/pdf", "file_name": "a"}),
-        ]:
-            made = await ask(client, type=kind, request_text=kind, **media)
-            assert made["data"]["type"] == kind and made["outcome"] == "pending"
-
-
-async def test_a_default_never_passes_for_a_persons_answer(folder: Path) -> None:
-    clock = SimulatedClock()
-    port = free_port()
-    settings = settings_for(folder, port=port, public_url=f"http://team.localhost:{port}", tools="compat")
-    async with (
-        running(settings, hosted_by=SERVE, clock=clock, mount=mcp_over_http(settings)) as services,
-        mcp(served := Team(services, ""), await served.key()) as client,
-    ):
-        made = await ask(client, default_response="Approve", processing_type="time-sensitive", timeout_seconds=60)
-        request_id = made["data"]["request_id"]
-        clock.move(61)
-        got = told(await client.call_tool("get_request", {"request_id": request_id}))
-        entry = told(await client.call_tool("list_requests", {"status": "timeout"}))["requests"][0]
-    request = got["data"]["request"]
-    assert got["outcome"] == "timed_out" and got["approved"] is False and "No person chose it" in got["message"]
-    assert "A default is never an approval" in got["message"]
-    assert request["status"] == "timeout" and request["response_data"] is None and "decision" not in request
-    assert entry["outcome"] == "timed_out" and entry["approved"] is False and entry["response_data"] is None
-
-
-async def test_pages_say_whether_there_is_more(folder: Path) -> None:
-    async with compat(folder, "stdio") as client:
-        ids = [(await ask(client, request_text=f"{n}?", priority="low"))["data"]["request_id"] for n in range(3)]
-        ask_page = {"limit": 2, "sort": "created_at_asc", "priority": "low", "loop_id": "Default"}
-        first = told(await client.call_tool("list_requests", ask_page))
-        assert first["summary"] == {"count": 2, "total": None, "has_more": True}
-        second = told(await client.call_tool("list_requests", ask_page | {"offset": 2}))
-        assert second["summary"] == {"count": 1, "total": 3, "has_more": False}
-        assert [request["id"] for request in first["requests"] + second["requests"]] == ids
-        beyond = told(await client.call_tool("list_requests", ask_page | {"offset": 9}))
-        assert beyond["summary"] == {"count": 0, "total": None, "has_more": False}
-        whole = told(await client.call_tool("list_requests", {"limit": 100, "status": "pending"}))
-        assert whole["summary"] == {"count": 3, "total": 3, "has_more": False}
-        assert told(await client.call_tool("list_requests", {"priority": "high"}))["requests"] == []
-
-
-async def test_a_decision_that_was_listed_answers_no_later_question(folder: Path) -> None:
-    """H2: what the list has shown counts as handed over; two minutes later the same words are a new question."""
-    async with compat(folder, "stdio") as client:
-        first = await ask(client)
-        joined = await ask(client)
-        assert joined["joined"] is True and joined["data"]["request_id"] == first["data"]["request_id"]
-        await (await reviewer_of(folder)).answer(first["data"]["request_id"], "Approve")
-        told(await client.call_tool("list_requests", {}))
-        again = await ask(client)
-        assert again["repeat"] is True and "do not act twice" in again["message"]
-
-
-async def test_what_is_listed_of_others_stays_theirs(folder: Path) -> None:
-    async with compat(folder, "stdio") as one, compat(folder, "stdio") as two:
-        theirs = (await ask(one))["data"]["request_id"]
-        await (await reviewer_of(folder)).answer(theirs, "Approve")
-        assert told(await two.call_tool("list_requests", {}))["requests"][0]["id"] == theirs
-        await settled()
-        asked_again = await ask(one)
-        assert asked_again["joined"] is True and asked_again["repeat"] is False
-
-
-async def test_a_key_sees_and_touches_only_its_own_requests(folder: Path) -> None:
-    async with (
-        team(folder, tools="compat") as served,
-        mcp(served, await served.key()) as one,
-        mcp(served, await served.key()) as two,
-    ):
-        request_id = (await ask(one))["data"]["request_id"]
-        for tool, more in [
-            ("get_request", {}),
-            ("cancel_request", {}),
-            ("update_request", {"updates": {"priority": "low"}}),
-            ("add_request_feedback", {"feedback": {"rating": 1}}),
-        ]:
-            said = refused(await two.call_tool(tool, {"request_id": request_id, **more}))
-            assert "(status 404)" in said or "(status 403)" in said, said
-            assert "list_requests" in said
-        assert told(await two.call_tool("list_requests", {}))["requests"] == []
-        got = told(await one.call_tool("get_request", {"request_id": request_id}))
-        assert got["data"]["request"]["status"] == Status.PENDING
-
-
-async def test_a_key_without_a_scope_is_told_what_it_lacks(folder: Path) -> None:
-    async with team(folder, tools="compat") as served:
-        body = {"name": "reads", "scopes": ["loops:read", "requests:read"]}
-        key = str((await served.console("POST", KEYS, body))["key"])
-        async with mcp(served, key) as client:
-            said = refused(await client.call_tool("create_request", ASK))
-            assert "(status 403)" in said and "list_loops" in said
-
-
-async def test_a_used_up_budget_says_when_it_comes_back(folder: Path) -> None:
-    async with compat(folder, "http", rate_limit=20) as client:
-        said = ""
-        for _ in range(40):
-            result = await client.call_tool("get_request", {"request_id": "0" * 24})
-            said = refused(result)
-            if "(status 429)" in said:
-                break
-        assert "Rate limit exceeded" in said and "(status 429)" in said
-        assert "The budget of calls comes back at 20" in said and "UTC" in said and "wait_seconds" in said
-
-
-async def test_the_default_tools_are_served_when_nothing_is_said(folder: Path) -> None:
-    async with team(folder) as served, mcp(served, await served.key()) as client:
-        assert "request_human_approval" in await tools_of(client)
+def test_the_pages_new_block_is_the_readmes_with_the_setting() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "compat-tools.md").read_text(encoding="utf-8")
+    old, new = (json.loads(block)["mcpServers"]["hitl"] for block in re.findall(r"```json\n(.*?)```", page, re.DOTALL))
+    assert old["command"] == "npx" and old["args"][0] == "-y" and set(old["env"]) == {"HITL_API_KEY"}
+    assert new["args"] == server_block()["args"]
+    assert {name: new["env"][name] for name in new["env"] if name not in old["env"]} == {"HITL_TOOLS": "compat"}
+    rows = {row[0]: row[1] for row in re.findall(r"^\| `(\w+)` \| (.+?) \|", page, re.MULTILINE)}
+    assert set(rows) == set(INPUTS)
+    for name, (required, optional) in INPUTS.items():
+        assert set(re.findall(r"`(\w+)`", rows[name])) == required | optional, name
+    for changeable in CHANGEABLE:
+        assert f"`{changeable}`" in page
