@@ -5,8 +5,10 @@ from __future__ import annotations
 import hmac
 import secrets
 import ssl
+import string
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 import anyio
 import httpx2
@@ -47,11 +49,12 @@ def new_client(
         transport: another way to the wire than sockets.
     """
     own = f"hitl-mcp-server/{__version__}"
+    named = quote(user_agent, safe=string.punctuation + " ") if user_agent else ""  # headers hold ASCII only
     return httpx2.AsyncClient(
         timeout=httpx2.Timeout(10.0 if abroad else 5.0, read=read_seconds, pool=60.0),
         limits=httpx2.Limits(max_connections=20, max_keepalive_connections=20, keepalive_expiry=60.0),
         verify=True if abroad else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-        headers={"User-Agent": f"{user_agent} {own}" if user_agent else own},
+        headers={"User-Agent": f"{named} {own}".strip()},
         trust_env=abroad,
         follow_redirects=False,
         transport=transport,
