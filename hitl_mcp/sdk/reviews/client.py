@@ -95,7 +95,8 @@ class Reviews(ABC):
         on_cloud = (await self._backend.endpoint()).name == "cloud"
         asked, notes = (as_approval if on_cloud else as_form)(new, template)
         created = await self.create_request(loop_id, asked, idempotency_key=idempotency_key)
-        return read_review(created.request, notes if on_cloud else [*notes, *created.notes])
+        said = [] if on_cloud else notes  # the cloud's travel with the request
+        return read_review(created.request, [*said, *created.notes])
 
     async def create_reviews(
         self, reviews: Iterable[Mapping[str, Any]], *, at_once: int = AT_ONCE, on_progress: Progress | None = None
