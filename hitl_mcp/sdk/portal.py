@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError, Future
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from weakref import WeakSet
 
 import anyio
-from anyio.from_thread import BlockingPortal
 
 from hitl_mcp.errors import Unreachable
 
@@ -22,11 +23,13 @@ T = TypeVar("T")
 END_SECONDS = 10.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Running(Generic[C]):
     inner: C
-    portal: BlockingPortal
+    loop: asyncio.AbstractEventLoop
+    ended: asyncio.Event
     thread: threading.Thread
+    calls: set[Future[Any]] = field(default_factory=set[Future[Any]])
 
 
 class Portal(Generic[C]):
@@ -45,7 +48,7 @@ class Portal(Generic[C]):
         self._running: _Running[C] | None = None
         _portals.add(self)
 
-    def call(self, work: Callable[[C], Awaitable[T]]) -> T:
+    def call(self, work: Callable[[C], Coroutine[Any, Any, T]]) -> T:
         """Run it to its end and return its result. Interrupting the caller (Ctrl+C) cancels it.
 
         Raises: Unreachable when it is closed meanwhile; RuntimeError in a callback, which would wait for itself.
@@ -53,7 +56,13 @@ class Portal(Generic[C]):
         running = self._started()
         if threading.current_thread() is running.thread:
             raise RuntimeError("A callback of HITLClient cannot call the client. Do it after the call has returned.")
-        future: Future[T] = running.portal.start_task_soon(work, running.inner)
+        call = work(running.inner)
+        try:
+            future = asyncio.run_coroutine_threadsafe(call, running.loop)  # one hop; anyio's portal makes two
+        except RuntimeError:
+            call.close()
+            raise Unreachable("The client was closed before the call; nothing was sent.") from None
+        running.calls.add(future)
         try:
             return future.result()
         except CancelledError:
@@ -63,14 +72,20 @@ class Portal(Generic[C]):
         except BaseException:
             future.cancel()
             raise
+        finally:
+            running.calls.discard(future)
 
     def close(self) -> None:
         """End the thread, and the calls that are under way. A later call starts another."""
         with self._lock:
             running, self._running = self._running, None
-        if running is not None and running.thread.is_alive():
-            running.portal.call(running.portal.stop, True)
-            running.thread.join(END_SECONDS)
+        if running is None:
+            return
+        with contextlib.suppress(RuntimeError):  # its loop has ended by itself
+            running.loop.call_soon_threadsafe(running.ended.set)
+        running.thread.join(END_SECONDS)
+        for future in tuple(running.calls):
+            future.cancel()  # came too late for the loop
 
     def after_fork(self) -> None:
         """In a child: the parent's thread is not here, and its lock may have been held."""
@@ -90,9 +105,15 @@ def _start(make: Callable[[], AbstractAsyncContextManager[C]]) -> _Running[C]:
     ready: Future[_Running[C]] = Future()
 
     async def serve() -> None:
-        async with make() as inner, BlockingPortal() as portal:
-            ready.set_result(_Running(inner, portal, threading.current_thread()))
-            await portal.sleep_until_stopped()
+        async with make() as inner:
+            running = _Running(inner, asyncio.get_running_loop(), asyncio.Event(), threading.current_thread())
+            ready.set_result(running)
+            own = asyncio.all_tasks()
+            await running.ended.wait()
+            if late := asyncio.all_tasks() - own:  # they end before the connections do
+                for task in late:
+                    task.cancel()
+                await asyncio.wait(late, timeout=END_SECONDS / 2)
 
     def run() -> None:
         try:

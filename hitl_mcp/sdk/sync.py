@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -53,7 +53,7 @@ class HITLClient(SyncReviews):
         """Close the connections. A later call opens them again."""
         self._portal.close()
 
-    def _call(self, method: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any) -> T:
+    def _call(self, method: Callable[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any) -> T:
         """Run a method of AsyncHITLClient."""
         return self._portal.call(lambda client: method(client, *args, **kwargs))
 
