@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -77,6 +78,9 @@ def show(request: ReviewRequest) -> None:
     click.echo(f"Request   {request.id}, revision {request.revision}, {request.status.value}")
     click.echo(f"Asked by  {one_line(request.user_agent or 'an agent')}, priority {request.priority.value}")
     click.echo(f"Open till {request.timeout_at:%Y-%m-%d %H:%M:%S} UTC")
+    if request.due_at is not None:
+        overdue = ", overdue" if request.due_at <= datetime.now(UTC) else ""
+        click.echo(f"Wanted by {request.due_at:%Y-%m-%d %H:%M:%S} UTC{overdue}")
     click.echo("--- the agent says ---")
     click.echo(visible(request.request_text))
     for name, value in (request.context or {}).items():

@@ -1,7 +1,7 @@
 """Bodies and objects of the wire (contract sections 2.2 to 2.6), used by both sides.
 
 Our own additions stand beside the contract's names: `kind`, `revision`, `decision`, `response_comment`,
-`response_channel`, `response_assurance`, `decided_revision`, `joined`, `repeat`.
+`response_channel`, `response_assurance`, `decided_revision`, `joined`, `repeat`, `due_at`, `review`.
 
 Validators of what only a client reads are built at first use (`defer_build`), because a stdio server must start fast.
 """
@@ -25,13 +25,46 @@ MIN_TIMEOUT, MAX_TIMEOUT = 60, 86_400
 DEFERRED_TIMEOUT = 30 * 86_400
 MAX_REQUEST_TEXT = 2_000
 MAX_COMMENT = 2_000
+MAX_ASSIGNEES = 50
 
 ProcessingType = Literal["time-sensitive", "deferred"]
 Platform = Literal["n8n", "zapier", "web_portal", "api", "mobile", "webhook"]
 
+
+def _written_out(value: object) -> object:
+    """A bare number would be taken for seconds since 1970: `2026` would quietly find nothing."""
+    number = isinstance(value, int | float) or (isinstance(value, str) and re.fullmatch(r"\s*[-+.\d]+\s*", value))
+    if number:
+        raise ValueError("must be a time with its zone, like 2026-03-02T09:30:00Z")
+    return value
+
+
+def _of_our_time(at: datetime) -> datetime:
+    if not 1970 <= at.year < 9000:  # further out no zone can be applied to it
+        raise ValueError("must be a time between the years 1970 and 9000")
+    return at
+
+
+_DueAt = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_of_our_time)]
 _RequestText = Annotated[str, Field(min_length=1, max_length=MAX_REQUEST_TEXT), STORABLE]
 _Timeout = Annotated[int, Field(ge=MIN_TIMEOUT, le=DEFERRED_TIMEOUT)]
 _Tags = Annotated[list[Annotated[str, Field(min_length=1, max_length=100), STORABLE]], Field(max_length=50)]
+
+
+class ReviewFacts(BaseModel):
+    """What a request that was born as a review (compatibility section 3) keeps for its author; people see the form.
+
+    Attributes:
+        assignees: addresses of people who shall answer; they become pending members of the loop, where the key may.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    template_id: Annotated[str, Field(max_length=200), STORABLE] | None = None
+    content: JsonObject | None = None
+    assignees: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=320), STORABLE]], Field(max_length=MAX_ASSIGNEES)
+    ] = Field(default_factory=list[str])
 
 
 class NewRequest(WithMedia):
@@ -39,6 +72,8 @@ class NewRequest(WithMedia):
 
     An approval (`kind="approval"`) brings no options of its own: the service builds Approve, Reject and Needs Changes
     with the default Reject (D11, H6), so that a label can never say something else than the outcome.
+
+    `due_at` is a target that people see, and no timeout: a past one is shown as overdue.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -56,6 +91,8 @@ class NewRequest(WithMedia):
     platform_version: Annotated[str, Field(max_length=100), STORABLE] | None = None
     callback_url: Url | None = None
     tags: _Tags | None = None
+    due_at: _DueAt | None = None
+    review: ReviewFacts | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -86,6 +123,8 @@ class RequestChange(BaseModel):
     default_response: Json = None
     callback_url: Url | None = None
     tags: _Tags | None = None
+    due_at: _DueAt | None = None
+    review: ReviewFacts | None = None
 
     @model_validator(mode="after")
     def _something(self) -> Self:
@@ -185,6 +224,8 @@ class ReviewRequest(Record):
     tags: list[str] | None = None
     broadcasted_at: datetime | None = None
     dialect: str | None = None
+    due_at: datetime | None = None
+    review: dict[str, Any] | None = None
 
 
 class Created(Record):
@@ -239,14 +280,6 @@ class Loop(BaseModel):
 
 def _status(value: object) -> object:
     return Status(value) if isinstance(value, str) and value == "timed_out" else value
-
-
-def _written_out(value: object) -> object:
-    """A bare number would be taken for seconds since 1970: `2026` would quietly find nothing."""
-    number = isinstance(value, int | float) or (isinstance(value, str) and re.fullmatch(r"\s*[-+.\d]+\s*", value))
-    if number:
-        raise ValueError("must be a time with its zone, like 2026-03-02T09:30:00Z")
-    return value
 
 
 Sort = Literal["created_at_desc", "created_at_asc", "priority_desc", "status_asc"]

@@ -22,6 +22,11 @@ def moment(milliseconds: int) -> datetime:
     return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
+def milliseconds(at: datetime) -> int:
+    """An aware datetime as the service counts it."""
+    return (at - _EPOCH) // timedelta(milliseconds=1)
+
+
 def maybe_moment(milliseconds: int | None) -> datetime | None:
     """`moment`, for a column that may be empty."""
     return None if milliseconds is None else moment(milliseconds)

@@ -87,6 +87,8 @@ def view(row: Columns, now: int) -> ReviewRequest:
         "tags": None if row["tags"] is None else json.loads(row["tags"]),
         "broadcasted_at": moment(row["created_at"]),
         "media": None,
+        "due_at": maybe_moment(row["due_at"]),
+        "review": None if row["review"] is None else json.loads(row["review"]),
     }
     if row["media"] is not None:
         kept = json.loads(row["media"])

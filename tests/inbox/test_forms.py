@@ -12,10 +12,11 @@ import pytest
 from playwright.async_api import Browser, Page
 
 from hitl_mcp.contract.states import Status
+from hitl_mcp.service.clock import moment
 from tests.inbox.test_agents_words import HOSTILE, INVISIBLE, watching
 from tests.inbox.test_narrow import LONG, WIDTH, fits
 from tests.inbox.visit import Visit, ask_for, change, now, visiting
-from tests.world import World, world
+from tests.world import SimulatedClock, World, world
 
 pytestmark = pytest.mark.anyio
 
@@ -227,3 +228,26 @@ async def test_a_form_fits_a_small_phone(folder: Path, chrome: Browser) -> None:
         await here.reviewer.answer(request.id, {"pick": "v" * 100, "w" * 100: LONG})
         await visit.open(request)
         await fits(visit.page, "an answered form")
+
+
+async def test_when_an_answer_is_wanted_is_shown_and_overdue_is_marked(folder: Path, chrome: Browser) -> None:
+    clock = SimulatedClock()
+    async with (
+        world(folder, clock=clock) as here,
+        visiting(here.found, chrome, viewport={"width": WIDTH, "height": 640}) as visit,
+    ):
+        due = moment(clock() + 3_600_000)
+        facts: dict[str, Any] = {"template_id": "t", "content": {"secret words": 1}, "assignees": []}
+        request = await ask_for(here, due_at=due, review=facts)
+        here_and_now = f"{due.astimezone():%H:%M}"
+        for late in (False, True):
+            await visit.list()
+            card = await visit.page.inner_text(".card")
+            assert "wanted by" in card and here_and_now in card and ("overdue" in card) is late
+            await fits(visit.page, "the list")
+            await visit.open(request)
+            target = await visit.page.inner_text(".known .target")
+            assert "Wanted by" in target and here_and_now in target and ("overdue" in target) is late
+            assert "secret words" not in await visit.words(), "what is kept for the author is not shown as such"
+            clock.move(3_700)
+        assert (await now(here, request)).status is Status.PENDING

@@ -119,7 +119,7 @@ REFUSED: list[tuple[dict[str, Any], str, str | None]] = [
     ({"platform": "fax"}, "Validation failed",
      "platform must be one of: n8n, zapier, web_portal, api, mobile, webhook"),
     ({"response_type": "essay"}, "Validation failed",
-     "response_type must be one of: single_select, multi_select, rating, number, text, boolean, editable_text"),
+     "response_type must be one of: single_select, multi_select, rating, number, text, boolean, editable_text, form"),
     ({"timeout_seconds": None}, "timeout_seconds is required for time-sensitive requests", None),
     ({"timeout_seconds": 59}, "Validation failed", TIME_RANGE),
     ({"timeout_seconds": 86_401}, "Validation failed", "timeout_seconds must be between 60 and 86400"),

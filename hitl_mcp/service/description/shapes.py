@@ -47,6 +47,12 @@ class OneRequest(Shape):
     default_response: Any
 
 
+class ChangedRequest(OneRequest):
+    """The same, and what the agent should know of it."""
+
+    notes: list[str]
+
+
 class FetchedRequest(OneRequest):
     """The same with the members the request was meant for."""
 

@@ -87,7 +87,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         {200: Reply("The request is closed", shapes.OneRequest, fields=ANSWERED),
          408: Reply("Nobody has answered yet. This is no error: call again", shapes.PendingRequest)}, _REQUEST),
     ("patch", routes.REQUEST): Operation(
-        "update_request", "Change an open request", _one(200, "The new revision", shapes.OneRequest), _REQUEST),
+        "update_request", "Change an open request", _one(200, "The new revision", shapes.ChangedRequest), _REQUEST),
     ("delete", routes.REQUEST): Operation(
         "cancel_request", "Withdraw an open request", _one(200, "Withdrawn", shapes.CancelledRequest, CANCELLED),
         {**_REQUEST, 400: "Request cannot be cancelled in current state"}),

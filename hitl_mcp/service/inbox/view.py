@@ -98,7 +98,7 @@ def differences(entries: Sequence[dict[str, Any]]) -> list[Difference]:
             first.setdefault(name, value)
         last |= entry["after"]
     names = {"request_text": "Text", "priority": "Priority", "context": "Context", "timeout_at": "Deadline",
-             "response_config": "Answers", "default_response": "Default"}  # fmt: skip
+             "due_at": "Wanted by", "response_config": "Answers", "default_response": "Default"}  # fmt: skip
     return [
         Difference(label, compared(_as_text(name, first.get(name)), _as_text(name, last.get(name))))
         for name, label in names.items()
@@ -107,7 +107,7 @@ def differences(entries: Sequence[dict[str, Any]]) -> list[Difference]:
 
 
 def _as_text(name: str, value: Any) -> str:
-    if name == "timeout_at" and isinstance(value, str):
+    if name in ("timeout_at", "due_at") and isinstance(value, str):
         return f"{datetime.fromisoformat(value).astimezone():%Y-%m-%d %H:%M:%S %Z}"
     if value is None:
         return "none"

@@ -17,6 +17,7 @@ from hitl_mcp.contract.text import canonical, digest
 from hitl_mcp.errors import AnswerRejected, BadRequest
 from hitl_mcp.service import media, rows
 from hitl_mcp.service.actors import Agent
+from hitl_mcp.service.clock import milliseconds
 from hitl_mcp.service.lifecycle.deciding import expire
 from hitl_mcp.service.lifecycle.record import note
 from hitl_mcp.service.media import FetchedImage
@@ -24,6 +25,8 @@ from hitl_mcp.service.store.base import Tx
 from hitl_mcp.service.store.tables import requests
 
 _SELECTS = (ResponseType.SINGLE_SELECT, ResponseType.MULTI_SELECT)
+REVIEW = "review"
+"""The dialect of a request that was born as a review."""
 _insert = insert(requests)
 _EMPTY: rows.Columns = dict.fromkeys(column.name for column in requests.c)
 _open = (
@@ -105,7 +108,9 @@ def create(tx: Tx, agent: Agent, loop_id: str, asked: Asked) -> ReviewRequest:
         "user_agent": agent.client,
         "callback_url": new.callback_url,
         "tags": None if new.tags is None else canonical(new.tags),
-        "dialect": asked.dialect,
+        "dialect": asked.dialect or (None if new.review is None else REVIEW),
+        "due_at": None if new.due_at is None else milliseconds(new.due_at),
+        "review": None if new.review is None else canonical(new.review.model_dump(mode="json")),
         "timeout_at": tx.now + 1000 * (new.timeout_seconds or DEFERRED_TIMEOUT),
         "created_at": tx.now,
         "updated_at": tx.now,
@@ -194,6 +199,10 @@ def change(tx: Tx, agent: Agent, request_id: str, wanted: RequestChange) -> Revi
     if "tags" in given:
         fields["tags"] = _text_or_none(given["tags"])
     fields["priority"] = given.get("priority", before.priority.value)
+    if "due_at" in given:
+        fields["due_at"] = None if wanted.due_at is None else milliseconds(wanted.due_at)
+    if "review" in given:
+        fields["review"] = _text_or_none(given["review"])
     if (seconds := given.get("timeout_seconds")) is not None:
         if before.processing_type == "time-sensitive" and seconds > MAX_TIMEOUT:
             raise BadRequest("Validation failed", f"timeout_seconds must be at most {MAX_TIMEOUT}")
@@ -214,7 +223,7 @@ def change(tx: Tx, agent: Agent, request_id: str, wanted: RequestChange) -> Revi
     seq = tx.connection.execute(statement).scalar_one()
     after = rows.find_view(tx, request_id)
     parts = ("request_text", "priority", "context", "timeout_at", "response_config", "default_response", "callback_url",
-             "tags", "view_digest")  # fmt: skip
+             "tags", "due_at", "review", "view_digest")  # fmt: skip
     old, new = (item.model_dump(mode="json", include=set(parts)) for item in (before, after))
     different = [name for name in parts if old[name] != new[name]]
     data = {

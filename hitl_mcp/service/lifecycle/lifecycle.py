@@ -8,7 +8,7 @@ from typing import Any
 
 from hitl_mcp.contract.models import Created, NewAnswer, RequestChange, ReviewRequest
 from hitl_mcp.contract.routes import REQUEST
-from hitl_mcp.service import loops
+from hitl_mcp.service import assignees, loops, rows
 from hitl_mcp.service.actors import Agent, Person
 from hitl_mcp.service.lifecycle import asking, deciding, feedback, once
 from hitl_mcp.service.lifecycle.asking import Asked
@@ -44,11 +44,18 @@ class Lifecycle:
         self._deadline(created.request)
         return created
 
-    async def change(self, agent: Agent, request_id: str, wanted: RequestChange) -> ReviewRequest:
-        """A new revision. See `asking.change`."""
-        changed = await self._store.write(lambda tx: asking.change(tx, agent, request_id, wanted))
+    async def change(self, agent: Agent, request_id: str, wanted: RequestChange) -> tuple[ReviewRequest, list[str]]:
+        """A new revision, and what its agent should know. See `asking.change`."""
+
+        def unit(tx: Tx) -> tuple[ReviewRequest, list[str]]:
+            before = None if wanted.review is None else rows.find_view(tx, request_id).review
+            request = asking.change(tx, agent, request_id, wanted)
+            others = (before or {}).get("assignees") != (request.review or {}).get("assignees")
+            return request, assignees.reach(tx, agent, request.loop_id, wanted.review, inviting=others)
+
+        changed, notes = await self._store.write(unit)
         self._deadline(changed)
-        return changed
+        return changed, notes
 
     async def cancel(self, agent: Agent, request_id: str) -> tuple[ReviewRequest, str]:
         """Withdraw. See `asking.cancel`."""
@@ -96,15 +103,23 @@ def _create(tx: Tx, *, agent: Agent, loop_id: str, asked: Asked, once_key: str |
     digest = once.asked_digest(loop_id, asked.new) if once_key else ""
     earlier = once.earlier(tx, agent, once_key, digest) if once_key else None
     if earlier is not None:
-        return _reply(earlier.request, reviewers, joined=True, repeat=earlier.repeat)
+        notes = assignees.reach(tx, agent, loop_id, asked.new.review, inviting=False)
+        return _reply(earlier.request, reviewers, notes, joined=True, repeat=earlier.repeat)
     request = asking.create(tx, agent, loop_id, asked)
+    notes = assignees.reach(tx, agent, loop_id, asked.new.review)
     if once_key:
         once.remember(tx, agent, once_key, digest, request.id)
-    return _reply(request, reviewers, ahead=ahead)
+    return _reply(request, reviewers, notes, ahead=ahead)
 
 
 def _reply(
-    request: ReviewRequest, reviewers: int, *, joined: bool = False, repeat: bool = False, ahead: int = 0
+    request: ReviewRequest,
+    reviewers: int,
+    notes: list[str],
+    *,
+    joined: bool = False,
+    repeat: bool = False,
+    ahead: int = 0,
 ) -> Created:
     return Created(
         request_id=request.id,
@@ -119,6 +134,6 @@ def _reply(
         joined=joined,
         repeat=repeat,
         open_ahead=ahead,
-        notes=[CALLBACKS_LATER] if request.callback_url else [],
+        notes=[*([CALLBACKS_LATER] if request.callback_url else []), *notes],
         request=request,
     )

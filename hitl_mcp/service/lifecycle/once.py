@@ -37,7 +37,11 @@ class Earlier:
 
 def asked_digest(loop_id: str, new: NewRequest) -> str:
     """What a person would decide on; waiting and progress are no part of it."""
-    return digest({"loop_id": loop_id, **new.model_dump(mode="json")})
+    asked = new.model_dump(mode="json")
+    for name in ("due_at", "review"):  # so that a question asked before there were these is the same one still
+        if asked[name] is None:
+            del asked[name]
+    return digest({"loop_id": loop_id, **asked})
 
 
 def earlier(tx: Tx, agent: Agent, key: str, asked: str) -> Earlier | None:
