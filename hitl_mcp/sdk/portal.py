@@ -30,6 +30,20 @@ class _Running(Generic[C]):
     ended: asyncio.Event
     thread: threading.Thread
     calls: set[Future[Any]] = field(default_factory=set[Future[Any]])
+    tasks: set[asyncio.Task[Any]] = field(default_factory=set[asyncio.Task[Any]])
+
+    async def run(self, work: Callable[[C], Coroutine[Any, Any, T]]) -> T:
+        """One call, known to whoever ends the loop."""
+        task = asyncio.current_task()
+        if task is not None:
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+        return await work(self.inner)
+
+    def end(self) -> None:
+        """From any thread."""
+        with contextlib.suppress(RuntimeError):  # its loop has ended by itself
+            self.loop.call_soon_threadsafe(self.ended.set)
 
 
 class Portal(Generic[C]):
@@ -56,7 +70,7 @@ class Portal(Generic[C]):
         running = self._started()
         if threading.current_thread() is running.thread:
             raise RuntimeError("A callback of HITLClient cannot call the client. Do it after the call has returned.")
-        call = work(running.inner)
+        call = running.run(work)
         try:
             future = asyncio.run_coroutine_threadsafe(call, running.loop)  # one hop; anyio's portal makes two
         except RuntimeError:
@@ -81,11 +95,15 @@ class Portal(Generic[C]):
             running, self._running = self._running, None
         if running is None:
             return
-        with contextlib.suppress(RuntimeError):  # its loop has ended by itself
-            running.loop.call_soon_threadsafe(running.ended.set)
+        running.end()
         running.thread.join(END_SECONDS)
         for future in tuple(running.calls):
             future.cancel()  # came too late for the loop
+
+    def __del__(self) -> None:
+        """A client that nobody has any more leaves no thread behind."""
+        if (running := getattr(self, "_running", None)) is not None:
+            running.end()
 
     def after_fork(self) -> None:
         """In a child: the parent's thread is not here, and its lock may have been held."""
@@ -108,9 +126,8 @@ def _start(make: Callable[[], AbstractAsyncContextManager[C]]) -> _Running[C]:
         async with make() as inner:
             running = _Running(inner, asyncio.get_running_loop(), asyncio.Event(), threading.current_thread())
             ready.set_result(running)
-            own = asyncio.all_tasks()
             await running.ended.wait()
-            if late := asyncio.all_tasks() - own:  # they end before the connections do
+            if late := set(running.tasks):  # they end before the connections do
                 for task in late:
                     task.cancel()
                 await asyncio.wait(late, timeout=END_SECONDS / 2)

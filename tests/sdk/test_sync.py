@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import inspect
 import os
 import subprocess
@@ -158,6 +159,17 @@ def test_closing_ends_the_calls_under_way_and_a_later_call_opens_it_again(loop: 
     finally:
         assert client.cancel_request(asked.request_id).status is Status.CANCELLED
         client.close()
+
+
+def test_a_client_that_is_forgotten_leaves_no_thread_behind(settings: dict[str, str]) -> None:
+    before = set(threading.enumerate())
+    client = HITLClient()
+    client.check_key()
+    (thread,) = set(threading.enumerate()) - before
+    del client
+    gc.collect()
+    thread.join(WAIT)
+    assert not thread.is_alive()
 
 
 @pytest.mark.anyio
