@@ -60,7 +60,7 @@ async def test_whatever_its_habits_only_a_persons_approve_approves(
     tmp_path: Path, manners: Manners, answer: str | None, company: int
 ) -> None:
     scene = stage(tmp_path, manners)
-    urgent = {"processing_type": "time-sensitive", "timeout_seconds": 600}
+    urgent: dict[str, Any] = {"processing_type": "time-sensitive", "timeout_seconds": 600}
     async with scene.backend() as backend:
         for _ in range(company - 1):  # with others waiting the list is read, alone the request itself
             await backend.create(scene.loop, question(), None, {})
@@ -124,7 +124,7 @@ async def test_a_question_dressed_as_an_approval_is_none(tmp_path: Path) -> None
     scene = stage(tmp_path)
     options: dict[str, Any] = {"options": ["Approve", "Reject", "Needs Changes"]}
     marker = "approval-" + "0" * 32
-    dressed = {
+    dressed: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         "a marker of a question": ({"hitl_mcp_ref": "question-" + "0" * 32}, options),
         "no marker": ({}, options),
         "other options": ({"hitl_mcp_ref": marker}, {"options": ["Approve", "Reject"]}),

@@ -9,6 +9,7 @@ import anyio
 import pytest
 
 from hitl_mcp.contract.outcome import Outcome
+from hitl_mcp.errors import Unreachable
 from tests.cloud.stage import HOUR, decided, now, outcome, question, simulated_time, stage, worst_hour
 
 pytestmark = pytest.mark.anyio
@@ -69,3 +70,34 @@ async def test_questions_all_day_stay_within_sixty_looks_in_any_hour(tmp_path: P
     assert worst_hour(scene.looks()) <= 60
     assert len(late) == 40
     assert max(late) < 130
+
+
+@pytest.mark.parametrize("damage", ["overwritten", "emptied", "deleted"])
+async def test_a_damaged_share_costs_time_but_no_decision(tmp_path: Path, damage: str) -> None:
+    scene = stage(tmp_path)
+    async with scene.backend() as backend, scene.backend() as other:
+        request = (await scene.approval(backend)).request
+        with backend.watching(request), other.watching(request):
+            await anyio.sleep(30)
+            (path,) = tmp_path.rglob("*.sqlite3")
+            if damage == "deleted":
+                path.unlink()
+            else:
+                with path.open("r+b") as file:
+                    file.write(b"garbage, for the length of a page or so" * 1_000)
+                    file.truncate(None if damage == "overwritten" else 0)
+            scene.cloud.answer(request.id, "Approve", at=now() + 20)
+            assert await outcome(backend, request) is Outcome.APPROVED
+            assert await outcome(other, request) is Outcome.APPROVED
+        assert now() - (scene.cloud.requests[request.id].response_at or 0) < 150
+    assert worst_hour(scene.looks()) <= 60
+
+
+async def test_a_folder_that_cannot_be_written_is_said_and_creates_go_on(tmp_path: Path) -> None:
+    (tmp_path / "cloud").write_text("a file where the folder should be")
+    scene = stage(tmp_path)
+    async with scene.backend() as backend:
+        with pytest.raises(Unreachable, match="data folder"):
+            await backend.look("0" * 24)
+        await scene.approval(backend)
+    assert len(scene.cloud.requests) == 1

@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any, cast
 
-from hitl_mcp.contract.answers import slug
+from hitl_mcp.contract.first_generation import decision_word
 from hitl_mcp.contract.outcome import APPROVAL_CONFIG
 from hitl_mcp.contract.states import Kind
 
@@ -56,11 +56,15 @@ def is_approval(marker: str | None, response_type: object, config: object) -> bo
 
 def _same(given: object, ours: Mapping[str, str]) -> bool:
     if isinstance(given, str):
-        return slug(given) == ours["value"]
+        return decision_word(given) == decision_word(ours["label"])
     if not isinstance(given, dict):
         return False
     option = cast("dict[str, Any]", given)
     if any(value for name, value in option.items() if name not in _SHOWN_ALIKE):
         return False  # a description could say something else than the label
     value, label = option.get("value"), option.get("label", option.get("value"))
-    return isinstance(value, str) and isinstance(label, str) and slug(value) == slug(label) == ours["value"]
+    return (
+        isinstance(value, str)
+        and isinstance(label, str)
+        and (decision_word(value) == decision_word(label) == decision_word(ours["label"]))
+    )

@@ -7,6 +7,7 @@ is watched for.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NoReturn, cast
@@ -25,7 +26,11 @@ from hitl_mcp.sdk.cloud.metered import Metered, Told, is_ambiguous, page_call, r
 from hitl_mcp.sdk.cloud.once import Entry, Once
 from hitl_mcp.sdk.cloud.operations import supported
 from hitl_mcp.sdk.cloud.reading import items_of, read_request, request_part, time_of
+from hitl_mcp.sdk.cloud.share import Tx
+from hitl_mcp.sdk.cloud.store import Unusable
 from hitl_mcp.sdk.cloud.twins import SKEW_SECONDS, Twins
+
+log = logging.getLogger(__name__)
 
 LOOK_AFTER_SECONDS = 30.0
 """A create that was cut off may take effect late (H33)."""
@@ -143,12 +148,15 @@ class Asking:
         return _created(request, item)
 
     async def _remember(self, request: ReviewRequest, sent: float, marker: str, first: float, *, twin: bool) -> None:
-        def work(tx: Any) -> None:
+        def work(tx: Tx) -> None:
             if twin:
                 Twins.begin(tx, marker, request.id, first)
             Twins.settle(tx, request, sent)
 
-        await self._metered.transaction(work)
+        try:
+            await self._metered.transaction(work)
+        except Unusable as fault:  # it was asked, and must not be asked again because of this
+            log.warning("What was asked is not remembered: %s", fault)
 
     async def _find(self, marker: str, body: Mapping[str, Any], sent: float) -> dict[str, Any] | None:
         """The oldest request with this marker, among the newest. Raises: Unreachable when that cannot be found out."""

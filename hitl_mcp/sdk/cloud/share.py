@@ -26,8 +26,8 @@ Spent = Literal["look", "call", "create"]
 
 LEASE_SECONDS = 30.0
 """How long a waiter counts after its process last said so."""
-TURN_SECONDS = 40.0
-"""How long a look may take before another process makes it: less than two intervals, more than a call can last."""
+TURN_SECONDS = 25.0
+"""How long a look may take before another process makes it: less than two intervals, more than a look can last."""
 KEPT_SECONDS = 86_400.0
 _SCHEMA = """
 CREATE TABLE ledger (at REAL NOT NULL, kind TEXT NOT NULL, calls INTEGER NOT NULL);
@@ -40,11 +40,6 @@ CREATE TABLE twins (marker TEXT PRIMARY KEY, held TEXT NOT NULL, sent REAL NOT N
     page INTEGER NOT NULL, closed TEXT) WITHOUT ROWID;
 CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
-_UNKNOWN_PAST = f"""
-WITH RECURSIVE minute (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM minute WHERE n < {MOST - 1})
-INSERT INTO ledger SELECT strftime('%s', 'now') - n * 60.0, 'look', 1 FROM minute;
-"""
-"""After a damaged file nobody knows what was spent: as much as is allowed, evenly."""
 
 
 class Seen(NamedTuple):
@@ -88,12 +83,17 @@ class Share:
 
     def __init__(self, folder: Path, key: str, url: str, clock: Callable[[], float]) -> None:
         name = hmac.new(key.encode(), url.encode(), hashlib.sha256).hexdigest()[:32]
-        self._store = Store(folder / name, _SCHEMA, _UNKNOWN_PAST)
+        self._store = Store(folder / name, _SCHEMA, self._unknown_past)
         self._clock = clock
 
     def close(self) -> None:
         """Close the file."""
         self._store.close()
+
+    def _unknown_past(self) -> str:
+        """After a damaged file nobody knows what was spent: as much as is allowed, evenly."""
+        rows = ", ".join(f"({self._clock() - n * HOUR / MOST!r}, 'look', 1)" for n in range(MOST))
+        return f"INSERT INTO ledger VALUES {rows};"
 
     def changes(self) -> tuple[int, int] | None:
         """See `Store.changes`."""

@@ -17,11 +17,11 @@ import re
 import secrets
 import sqlite3
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from hitl_mcp.errors import HITLError
+from hitl_mcp.errors import Unreachable
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class Busy(Exception):
     """Somebody else is writing, or the file has just been replaced. Try again a little later."""
 
 
-class Unusable(HITLError):
+class Unusable(Unreachable):
     """The data folder cannot be written."""
 
 
@@ -50,10 +50,10 @@ class Store:
     Args:
         folder: made with access for its owner only.
         schema: the statements that make the tables.
-        first: what a file that starts without its predecessor begins with, when there was one.
+        first: the statements that a file begins with whose predecessor could not be read.
     """
 
-    def __init__(self, folder: Path, schema: str, first: str) -> None:
+    def __init__(self, folder: Path, schema: str, first: Callable[[], str]) -> None:
         self._folder = folder.absolute()
         self._schema = schema
         self._first = first
@@ -162,7 +162,7 @@ class Store:
         try:
             with closing(sqlite3.connect(fresh, isolation_level=None)) as connection:
                 if damaged or not number or not self._copied(number, connection):
-                    connection.executescript(self._schema + (self._first if number else ""))
+                    connection.executescript(self._schema + (self._first() if number else ""))
             with suppress(FileExistsError):
                 os.link(fresh, self._folder / _NAME.format(number + 1))
         finally:

@@ -75,6 +75,7 @@ class Watching:
         if not group:
             self._told[request.id] = request.model_dump_json()
             self._began[request.id] = self._metered.clock()
+        watch.news.set()  # it may be older than what is known already
         group.add(watch)
         self._wanted.set()
         try:
@@ -107,9 +108,12 @@ class Watching:
         if refused is not None and refused["at"] >= self._began.get(request_id, math.inf):
             raise NotAuthorised(refused["words"])
         seen = await self._metered.transaction(lambda tx: tx.seen(request_id))
-        if seen is None:
+        if seen is not None:
+            return _told(seen, request_id)
+        group = self._watches.get(request_id)
+        if not group:
             raise Unreachable("The request was not looked at yet")
-        return _told(seen, request_id)
+        return next(iter(group)).request
 
     async def look(self, request_id: str) -> ReviewRequest:
         """A request for whoever asks now: looked at where that may cost a call, else as it was seen last.
@@ -178,7 +182,7 @@ class Watching:
         except Unusable as fault:
             log.warning("Nothing can be looked at: %s", fault)
             return None
-        self._version = share.changes()
+        self._version = version  # from before: what others wrote since then is news the next time
         if renew:
             self._renewed = now, waits
         return plan
