@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from hitl_mcp.clients import server_block
 from hitl_mcp.contract.media import Media
 from hitl_mcp.contract.models import RequestChange
 from hitl_mcp.tools.compat.schemas import CHANGEABLE
@@ -208,11 +207,13 @@ async def test_a_closed_request_can_be_neither_cancelled_nor_changed_nor_rated(f
             assert said.startswith(words) and "cancelled" in said and "Call get_request" in said
 
 
-def test_the_pages_new_block_is_the_readmes_with_the_setting() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "compat-tools.md").read_text(encoding="utf-8")
+def test_the_pages_new_block_is_the_usual_one_with_the_setting() -> None:
+    root = Path(__file__).parents[2]
+    page = (root / "docs" / "compat-tools.md").read_text(encoding="utf-8")
+    usual = json.loads((root / "claude_desktop_config.example.json").read_text(encoding="utf-8"))["mcpServers"]["hitl"]
     old, new = (json.loads(block)["mcpServers"]["hitl"] for block in re.findall(r"```json\n(.*?)```", page, re.DOTALL))
     assert old["command"] == "npx" and old["args"][0] == "-y" and set(old["env"]) == {"HITL_API_KEY"}
-    assert new["args"] == server_block()["args"]
+    assert new["args"] == usual["args"]
     assert {name: new["env"][name] for name in new["env"] if name not in old["env"]} == {"HITL_TOOLS": "compat"}
     rows = {row[0]: row[1] for row in re.findall(r"^\| `(\w+)` \| (.+?) \|", page, re.MULTILINE)}
     assert set(rows) == set(INPUTS)

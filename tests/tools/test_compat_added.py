@@ -14,12 +14,14 @@ from hitl_mcp.contract.routes import KEYS
 from hitl_mcp.contract.states import Status
 from hitl_mcp.service.run import SERVE, running
 from hitl_mcp.serving import mcp_over_http
-from tests.cloud.simulated import Cloud
+from hitl_mcp.tools.compat.results import listed
+from tests.cloud.simulated import Cloud, Manners
 from tests.cloud.simulated import served as on_a_port
+from tests.contract.test_outcome import request as request_of
 from tests.served.team import Team, free_port, team
 from tests.tools.compat import ASK, EACH, WAYS, Way, ask, compat, mcp, told, tools_of
 from tests.tools.test_asking import only_open, refused, reviewer_of
-from tests.world import WAIT, Era, SimulatedClock, eventually, settings_for, settled, stdio_client
+from tests.world import WAIT, Era, SimulatedClock, eventually, settings_for, stdio_client
 
 pytestmark = pytest.mark.anyio
 
@@ -154,7 +156,7 @@ async def test_what_is_listed_of_others_stays_theirs(folder: Path) -> None:
         theirs = (await ask(one))["data"]["request_id"]
         await (await reviewer_of(folder)).answer(theirs, "Approve")
         assert told(await two.call_tool("list_requests", {}))["requests"][0]["id"] == theirs
-        await settled()
+        await ask(two, request_text="Mine?")  # records what was handed over before it asks
         asked_again = await ask(one)
         assert asked_again["joined"] is True and asked_again["repeat"] is False
 
@@ -242,3 +244,39 @@ async def test_on_the_cloud_nothing_is_updated_and_answers_come_as_they_do_elsew
             said = refused(await client.call_tool("create_request", ASK | {"loop_id": loop, "request_text": "More?"}))
             assert "(status 429)" in said and "The budget of calls comes back at 20" in said
             assert key not in said
+
+
+async def test_a_default_that_the_cloud_writes_as_an_answer_is_none(folder: Path) -> None:
+    later = 0.0
+    cloud = Cloud(lambda: time.time() + later, Manners(timeout_answer="default"))
+    key, loop = cloud.new_key(), cloud.new_loop("Legal")
+    with on_a_port(cloud) as url:
+        settings = {"HITL_TOOLS": "compat", "HITL_API_KEY": key, "HITL_BASE_URL": url, "HITL_BACKEND": "cloud"}
+        async with stdio_client(folder, "auto", **settings) as client:
+            short = {"processing_type": "time-sensitive", "timeout_seconds": 60, "default_response": "Approve"}
+            request_id = (await ask(client, loop_id=loop, **short))["data"]["request_id"]
+            later = 61
+            entry = told(await client.call_tool("list_requests", {}))["requests"][0]
+    assert cloud.requests[request_id].status == "timeout"
+    assert entry["id"] == request_id and entry["outcome"] == "timed_out" and entry["approved"] is False
+    assert entry["response_data"] is None and "decision" not in entry and entry["default_response"] == "Approve"
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"status": "timeout"},
+        {"status": "cancelled"},
+        {"status": "pending"},
+        {"response_by": None},
+        {"response_at": None},
+        {"decided_revision": 2},
+        {"response_data": "approved"},
+    ],
+)
+def test_what_no_person_answered_is_shown_without_an_answer(lie: dict[str, Any]) -> None:
+    """H11, whatever a backend writes into the other fields."""
+    whole = listed(request_of(decision="approved"))
+    assert whole["approved"] is True and whole["response_data"] == "approve" and whole["decision"] == "approved"
+    shown = listed(request_of(**{"decision": "approved", **lie}))
+    assert shown["approved"] is False and shown["response_data"] is None and "decision" not in shown
