@@ -15,6 +15,7 @@ from benchmarks import (
     parts,
     processes,
     processes_creates,
+    sdk,
     waiting,
 )
 
@@ -27,7 +28,7 @@ def main() -> None:
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
         f"SQLite {sqlite3.sqlite_version}, {packages}"
     )
-    for benchmark in (cold_start, decision_latency, creates, waiting, http_waiting, processes, processes_creates):
+    for benchmark in (cold_start, decision_latency, creates, waiting, http_waiting, processes, processes_creates, sdk):
         benchmark.run(quick=quick)
 
 
