@@ -91,7 +91,6 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "markdown_it": ("service.inbox",),
     "mcp": ("tools", "demo"),
     "httpx2": ("sdk.http", "service.outgoing.wire"),
-    "sqlite3": ("sdk.cloud.store", "sdk.cloud.share", "service.store"),
     "httpx": (),
     "tomlkit": ("clients.toml",),
     "requests": (),
