@@ -77,6 +77,8 @@ async def test_what_nobody_answered_has_a_result_and_no_approval(
     content = {"text": "Buy now!", "approved": True}
     review = await asked(client, loop, content=content, timeout_seconds=60)
     assert review.result["approved"] is False, "content is nobody's approval"
+    fields = review.request.response_config.get("fields", [])
+    assert [field.get("initial") for field in fields if field["name"] == "approved"] in ([], [None])
     if end == "cancelled":
         assert (await client.cancel_review(review.id)).state == "cancelled"
     else:

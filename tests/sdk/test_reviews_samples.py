@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.sdk.backends import Place, place_of
-from tests.sdk.people import run_with_people
+from tests.sdk.backends import Own, Place, place_of
+from tests.sdk.people import ROOT, run_with_people
 
 FIELDS: list[dict[str, Any]] = [
     {"name": "text", "type": "text", "label": "Text", "required": True},
@@ -199,3 +200,13 @@ def test_a_sample_runs_as_it_stands(place: Place, tmp_path: Path, name: str) -> 
     )
     reviewer = nobody if name in UNANSWERED else person
     assert run_with_people(["-c", program], place, tmp_path, loop, reviewer, seconds=60) == expected
+
+
+def test_the_page_on_reviews_runs(place: Place, tmp_path: Path) -> None:
+    if not isinstance(place, Own):
+        return  # what the page prints first is an edit, which needs a form
+    page = (ROOT / "docs" / "reviews.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    loop = place.service.key.new_loop("Content moderation")
+    said = run_with_people(["-c", "".join(blocks)], place, tmp_path, loop, person)
+    assert said in ("Buy now! Now.\npending None\n", "Buy now! Now.\ncompleted approved\n")
