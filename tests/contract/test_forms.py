@@ -93,6 +93,8 @@ def test_a_field_takes_what_its_type_takes(of: Field, answer: Any, kept: Any) ->
         (field("email"), "a b@example.com", "must be an e-mail address"),
         (field("datetime"), "2026-03-02T09:30:00", "must be a time with its zone"),
         (field("datetime"), "0001-01-01T00:00:00+23:00", "must be a time with its zone"),
+        (field("datetime"), "0001-01-02T00:00:00Z", "must be a time with its zone"),
+        (field("datetime"), "9999-12-31T00:00:00Z", "must be a time with its zone"),
         (field("datetime"), "tomorrow", "must be a time with its zone"),
         (field("content_display"), "x", "is no field to answer; there are ['other']"),
     ],

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from hitl_mcp.contract.models import Broadcast, Change, Loop, ReviewRequest
+from hitl_mcp.contract.models import Broadcast, Change, Created, Loop, ReviewRequest
 from hitl_mcp.contract.states import Status
 from hitl_mcp.contract.teams import Member, Scope
 from hitl_mcp.contract.templates import KeptTemplate
@@ -30,6 +30,12 @@ class ShownRequest(ReviewRequest):
     """A request. Media fields that were given (`image_urls`, `file_url`, ...) stand beside the others."""
 
     media: Annotated[dict[str, Any] | None, Field(exclude=True)] = None  # never under this name in these replies
+
+
+class AskedRequest(Created):
+    """What was asked, with the request itself."""
+
+    request: ShownRequest  # pyright: ignore[reportIncompatibleVariableOverride]  # only narrower, never assigned
 
 
 class BroadcastRequest(ShownRequest):

@@ -12,7 +12,6 @@ from pydantic import BaseModel
 
 from hitl_mcp.contract import routes
 from hitl_mcp.contract.local import ServiceStatus
-from hitl_mcp.contract.models import Created
 from hitl_mcp.contract.operating import Checks
 from hitl_mcp.service.description import shapes
 from hitl_mcp.service.description.examples import ANSWERED, CANCELLED, CLAIMED
@@ -71,8 +70,10 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     # requests
     ("post", routes.LOOP_REQUESTS): Operation(
         "create_request", "Ask a person",
-        {201: Reply("Asked, and shown to the loop's people", Created, _FIRST, always_beside=False),
-         200: Reply("The same question was asked before; this is that request", Created, _FIRST, always_beside=False)},
+        {201: Reply("Asked, and shown to the loop's people", shapes.AskedRequest, _FIRST, always_beside=False),
+         200: Reply(
+             "The same question was asked before; this is that request", shapes.AskedRequest, _FIRST,
+             always_beside=False)},
         {404: "Loop not found", 409: _USED_KEY},
     ),
     ("get", routes.LOOP_REQUESTS): Operation(
