@@ -89,7 +89,7 @@ def _added(text: str, opening: int, value: Any, key: str | None = None) -> str:
     after = children[-1].end if children else opening + 1
     closing = _first(plain, after)
     last = opening + len(text[opening:closing].rstrip())  # behind comments, too: they belong to what stands before them
-    outer = _indent_at(text, opening)
+    outer = _indent_at(text, opening) + _unit(text) * _open_on_line(plain, opening)
     own_line = children and "\n" in text[opening : children[0].start]
     inner = _indent_at(text, children[0].start) if own_line else outer + _unit(text)
     line = "\r\n" if "\r\n" in text else "\n"
@@ -116,6 +116,12 @@ def _unit(text: str) -> str:
 def _indent_at(text: str, position: int) -> str:
     line = text[text.rfind("\n", 0, position) + 1 : position]
     return line[: len(line) - len(line.lstrip(" \t"))]
+
+
+def _open_on_line(plain: str, position: int) -> int:
+    """How many objects and lists that hold a position begin on its own line."""
+    before = re.sub(_STRING, "", plain[plain.rfind("\n", 0, position) + 1 : position])
+    return max(0, sum((sign in "{[") - (sign in "}]") for sign in before))
 
 
 def _first(plain: str, position: int) -> int:
