@@ -14,7 +14,8 @@ The HITL.sh cloud does not sign its callbacks: anybody who knows the address can
 `callback_url`, and read the request again through the API (`client.get_request(event.request_id)`) before acting.
 """
 
-from hitl_mcp.webhooks.event import Decision, Responder, WebhookEvent, parse_event
+from hitl_mcp.contract.first_generation import DecisionWord as Decision
+from hitl_mcp.webhooks.event import Responder, WebhookEvent, parse_event
 from hitl_mcp.webhooks.genuine import WebhookHandler, verify_signature
 
 __all__ = ["Decision", "Responder", "WebhookEvent", "WebhookHandler", "parse_event", "verify_signature"]

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 
-from hitl_mcp.webhooks.payload import Decision, Payload, Responder, as_id, as_time, unreadable
+from hitl_mcp.contract.first_generation import DecisionWord
+from hitl_mcp.webhooks.payload import Payload, Responder, as_id, as_time, unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class WebhookEvent:
     status: str | None
     response_data: Any
     response_label: Any
-    decision: Decision | None
+    decision: DecisionWord | None
     responder: Responder | None
     responded_at: datetime | None
     review_id: str | None

@@ -6,22 +6,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, cast
+from typing import Any, cast
 
-from hitl_mcp.contract.answers import slug
+from hitl_mcp.contract.first_generation import DecisionWord, decision_word
 from hitl_mcp.contract.states import Status
 from hitl_mcp.errors import ContractBroken
 
-Decision = Literal["approved", "rejected", "needs_changes", "escalated"]
-
-_OPTIONS: dict[str, Decision] = {
-    "approve": "approved",
-    "reject": "rejected",
-    "needs_changes": "needs_changes",
-    "escalate": "escalated",
-}
-"""Compatibility section 6: the slug of an option, and the decision it is."""
-_SAID: dict[str, Decision] = {
+_SAID: dict[str, DecisionWord] = {
     "approved": "approved",
     "rejected": "rejected",
     "needs_changes": "needs_changes",
@@ -108,7 +99,7 @@ class Payload:
         read = [(value, None) if form else _bare(value) for value in given if value is not None]
         return _one("response_data", [value for value, _ in read]), next((label for _, label in read if label), None)
 
-    def decision(self, answer: Any, label: Any) -> Decision | None:
+    def decision(self, answer: Any, label: Any) -> DecisionWord | None:
         """The decision of a completed request. A doubt is None. Raises: ContractBroken for a contradiction."""
         if not self.by_a_person_in_time():
             return None
@@ -117,7 +108,7 @@ class Payload:
         if not explicit:
             return chosen
         word = _one("decision", [given for given in explicit if given is not None])
-        said = _SAID.get(slug(word)) if isinstance(word, str) else None
+        said = _SAID.get(word.strip().casefold()) if isinstance(word, str) else None
         if said is not None and chosen is not None and said != chosen:
             raise unreadable(f"its decision is {said}, but its answer is {answer}")
         return said
@@ -167,11 +158,11 @@ class Payload:
     def _response_type(self) -> Any:
         return self.only("response_type", "request.response_type")
 
-    def _option(self, answer: Any, label: Any) -> Decision | None:
+    def _option(self, answer: Any, label: Any) -> DecisionWord | None:
         if self._response_type() not in (None, "single_select") or not isinstance(answer, str):
             return None
-        chosen = _OPTIONS.get(slug(answer))
-        return chosen if label is None or _OPTIONS.get(slug(str(label))) == chosen else None
+        chosen = decision_word(answer)
+        return chosen if label is None or decision_word(str(label)) == chosen else None
 
 
 def as_id(value: Any) -> str | None:

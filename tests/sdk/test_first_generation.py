@@ -8,9 +8,9 @@ import pytest
 
 from hitl_mcp import AsyncHITLClient
 from hitl_mcp.contract import routes
+from hitl_mcp.contract.first_generation import first_answer
 from hitl_mcp.contract.states import Kind, Status
 from hitl_mcp.errors import BadRequest, NotFound
-from hitl_mcp.sdk.reviews.first_generation import answer_of
 from tests.sdk.backends import Own, Place
 
 pytestmark = pytest.mark.anyio
@@ -116,10 +116,10 @@ async def test_only_a_person_makes_it_approved(client: AsyncHITLClient, place: P
     created = await client.create_request(loop, CONTENT)
     place.answer(created.id, "Approve")
     approved = await client.get_request(created.id)
-    assert answer_of(approved).decision == "approved"
+    assert first_answer(approved).decision == "approved"
     for change in (
         {"response_by": None}, {"status": Status.TIMEOUT}, {"status": Status.CANCELLED}, {"status": Status.PENDING},
         {"response_at": approved.timeout_at}, {"decided_revision": 7}, {"kind": Kind.QUESTION, "dialect": None},
         {"response_data": True}, {"response_config": {"options": ["Approve"]}},
     ):  # fmt: skip
-        assert answer_of(approved.model_copy(update=change)).decision != "approved", change
+        assert first_answer(approved.model_copy(update=change)).decision != "approved", change

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from hitl_mcp.contract.answers import ResponseType
+from hitl_mcp.contract.first_generation import FirstAnswer, first_answer
 from hitl_mcp.contract.ids import is_id
 from hitl_mcp.contract.models import Created, Loop, NewRequest, RequestChange, ReviewRequest
 from hitl_mcp.contract.templates import NewTemplate, TemplateChange
@@ -19,9 +20,8 @@ from hitl_mcp.sdk.given import valid
 from hitl_mcp.sdk.plain import plain
 from hitl_mcp.sdk.reviews.building import as_approval, as_form, filled
 from hitl_mcp.sdk.reviews.defaults import default_loop
-from hitl_mcp.sdk.reviews.first_generation import answer_of
 from hitl_mcp.sdk.reviews.loops import chosen_loop
-from hitl_mcp.sdk.reviews.models import FirstAnswer, NewReview, Review, ReviewChange
+from hitl_mcp.sdk.reviews.models import NewReview, Review, ReviewChange
 from hitl_mcp.sdk.reviews.results import content_of, facts_of, read_review
 from hitl_mcp.sdk.reviews.template import Template
 from hitl_mcp.sdk.reviews.templates import shelf_of
@@ -272,7 +272,7 @@ class Reviews(ABC):
 
         `decision` is `approved` only where a person approved. Raises: NotFound.
         """
-        return answer_of(await self._backend.send(calls.get_request(request_id)))
+        return first_answer(await self._backend.send(calls.get_request(request_id)))
 
 
 @contextmanager

@@ -6,10 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, Protocol, cast
 
-from hitl_mcp.contract.answers import ResponseType, slug
+from hitl_mcp.contract.first_generation import decision_word
 from hitl_mcp.contract.ids import is_id
-from hitl_mcp.contract.models import MAX_REQUEST_TEXT, Created, Loop, NewRequest, ReviewRequest
-from hitl_mcp.contract.outcome import Outcome, outcome_of
+from hitl_mcp.contract.models import MAX_REQUEST_TEXT, Created, Loop, NewRequest
 from hitl_mcp.contract.states import Kind
 from hitl_mcp.errors import BadRequest
 from hitl_mcp.sdk import calls
@@ -17,12 +16,9 @@ from hitl_mcp.sdk.backend import Backend
 from hitl_mcp.sdk.given import valid
 from hitl_mcp.sdk.plain import plain
 from hitl_mcp.sdk.reviews.loops import chosen_loop
-from hitl_mcp.sdk.reviews.models import PRIORITIES, FirstAnswer
+from hitl_mcp.sdk.reviews.models import PRIORITIES
 
-DIALECT = "first"
-_WORDS = {"approve": "approved", "reject": "rejected", "needs_changes": "needs_changes", "escalate": "escalated"}
 _OPTIONS = ["Approve", "Reject", "Needs Changes"]
-_DECIDED = {Outcome.APPROVED, Outcome.REJECTED, Outcome.NEEDS_CHANGES}
 _AS_IT_IS = ("timeout_seconds", "callback_url", "processing_type", "platform", "platform_version", "tags")
 _SHOWN = ("ai_analysis", "metadata")
 
@@ -98,38 +94,7 @@ def _answering(body: Mapping[str, Any]) -> dict[str, Any]:
     if not options and not own:
         return {"kind": Kind.APPROVAL}
     asked: dict[str, Any] = {"response_config": {"options": options or _OPTIONS, "required": True}}
-    rejecting = [option for option in options or _OPTIONS if slug(str(option)) == "reject"]
+    rejecting = [option for option in options or _OPTIONS if decision_word(str(option)) == "rejected"]
     if "response_type" not in own and rejecting:
         asked["default_response"] = rejecting[0]
     return asked | own
-
-
-def answer_of(request: ReviewRequest) -> FirstAnswer:
-    """What callers of that generation read. They loop until it is completed, so what ended otherwise is completed too.
-
-    It says what the service's own reply of that generation says; a test holds them equal.
-    """
-    outcome = outcome_of(request)
-    match outcome:
-        case Outcome.PENDING:
-            status, decision, source = "pending", None, None
-        case Outcome.TIMED_OUT:
-            status, decision, source = "completed", "rejected", "default"
-        case Outcome.CANCELLED:
-            status, decision, source = "completed", "rejected", "cancelled"
-        case _:
-            status, decision, source = "completed", _decision(request, outcome), "human"
-    return FirstAnswer(
-        id=request.id, request_id=request.id, status=status, decision=decision, source=source,
-        response=request.response_data, comment=request.response_comment,
-    )  # fmt: skip
-
-
-def _decision(request: ReviewRequest, outcome: Outcome) -> str | None:
-    if outcome in _DECIDED:
-        return outcome.value
-    if outcome is Outcome.UNREADABLE:
-        return "rejected"
-    if request.dialect != DIALECT or request.response_type is not ResponseType.SINGLE_SELECT:
-        return None
-    return _WORDS.get(slug(str(request.response_data)), "rejected")

@@ -125,27 +125,6 @@ class Review(Record):
         return self.result["approved"] is True
 
 
-class FirstAnswer(Record):
-    """What `get_response` of the first generation says.
-
-    Attributes:
-        status: `pending` or `completed`, which stands for expired and cancelled requests too.
-        decision: `approved`, `rejected`, `needs_changes`, `escalated`, or None; approved by a person only.
-        source: `human`, `default` when nobody answered in time, or `cancelled`.
-        response: the answer itself.
-    """
-
-    model_config = ConfigDict(frozen=True, defer_build=True)
-
-    id: str
-    request_id: str
-    status: str
-    decision: str | None
-    source: str | None
-    response: Any
-    comment: str | None
-
-
 def texts(value: Any) -> list[str]:
     """The texts of a list that came over the wire."""
     items = cast("list[Any]", value) if isinstance(value, list) else []

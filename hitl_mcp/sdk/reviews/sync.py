@@ -6,9 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
+from hitl_mcp.contract.first_generation import FirstAnswer
 from hitl_mcp.sdk.batches import AT_ONCE, Progress
 from hitl_mcp.sdk.reviews.client import Reviews
-from hitl_mcp.sdk.reviews.models import FirstAnswer, Review
+from hitl_mcp.sdk.reviews.models import Review
 from hitl_mcp.sdk.reviews.template import Template
 
 T = TypeVar("T")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from hitl_mcp.contract import routes
+from hitl_mcp.contract.first_generation import first_answer
 from hitl_mcp.service import rows
 from hitl_mcp.service.api.parameters import RequestId
 from hitl_mcp.service.api.requests import shown
-from hitl_mcp.service.first_generation.answers import top_level
 from hitl_mcp.service.web.auth import RequestReader, ServicesHere
 from hitl_mcp.service.web.envelope import reply
 
@@ -20,4 +20,5 @@ router = APIRouter(tags=["first generation"])
 async def first_generation_answer(request_id: RequestId, agent: RequestReader, services: ServicesHere) -> Response:
     """`status` and `decision` at the top level. Expired and cancelled requests are completed and rejected."""
     request = await services.store.read(lambda tx: rows.find_readable(tx, agent, request_id))
-    return reply("Request retrieved successfully", {"request": shown(request)}, beside=top_level(request))
+    beside = first_answer(request).model_dump()
+    return reply("Request retrieved successfully", {"request": shown(request)}, beside=beside)

@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import Discriminator, ValidationError
 
 from hitl_mcp.contract import routes
+from hitl_mcp.contract.first_generation import DIALECT, first_answer
 from hitl_mcp.contract.ids import is_id
 from hitl_mcp.contract.models import Broadcast, LoopRequestFilter, RequestChange, RequestFilter, ReviewRequest
 from hitl_mcp.contract.states import Status
@@ -24,8 +25,7 @@ from hitl_mcp.service import loops, rows
 from hitl_mcp.service.actors import Agent
 from hitl_mcp.service.api.parameters import LoopId, LoopRef, RequestId
 from hitl_mcp.service.context import Services
-from hitl_mcp.service.first_generation.answers import top_level
-from hitl_mcp.service.first_generation.body import DIALECT, FirstRequest, TaggedCurrent, TaggedFirst, generation_of
+from hitl_mcp.service.first_generation.body import FirstRequest, TaggedCurrent, TaggedFirst, generation_of
 from hitl_mcp.service.first_generation.body import asked as first_generation
 from hitl_mcp.service.lifecycle.asking import Asked
 from hitl_mcp.service.outgoing.images import Image, fetch_images
@@ -90,7 +90,7 @@ async def create_request(
         where = loop_id.lower()
         asked = Asked(body, await _fetched(services, body.images)) if body.images else Asked(body)
     created = await services.lifecycle.create(agent, where, asked, once_key)
-    beside = top_level(created.request) if asked.dialect == DIALECT else None
+    beside = first_answer(created.request).model_dump() if asked.dialect == DIALECT else None
     data = created.model_dump(mode="json") | {"request": shown(created.request)} if asked.new.shown() else created
     if created.joined:
         return reply("The same question was already asked", data, beside=beside)

@@ -8,13 +8,13 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Tag
 
 from hitl_mcp.contract.answers import ResponseType
+from hitl_mcp.contract.first_generation import DIALECT
 from hitl_mcp.contract.media import Url
 from hitl_mcp.contract.models import DEFERRED_TIMEOUT, MIN_TIMEOUT, NewRequest, Platform, ProcessingType
 from hitl_mcp.contract.states import Kind, Priority
 from hitl_mcp.contract.text import STORABLE, Json, JsonObject
 from hitl_mcp.service.lifecycle.asking import Asked
 
-DIALECT = "first"
 MAX_CONTENT = 500_000
 """Longer than a question of today may be; it is kept and shown whole."""
 
