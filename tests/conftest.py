@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import anyio
@@ -34,7 +35,8 @@ def folder(tmp_path: Path) -> Generator[Path]:
     """A data folder of its own; its background service is ended afterwards, and none is left behind."""
     path = tmp_path / "data"
     yield path
-    anyio.run(end_service, path)
+    with ThreadPoolExecutor(1) as thread:  # in this one a loop may run: browser tests share one
+        thread.submit(anyio.run, end_service, path).result(WAIT * 2)
     deadline = time.monotonic() + WAIT
     while (left := services_of(path)) and time.monotonic() < deadline:
         time.sleep(0.02)  # an ended process stays in the table until it is collected, but is no service any more
