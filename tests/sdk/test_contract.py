@@ -89,11 +89,14 @@ async def test_a_loop_lives(client: AsyncHITLClient, place: Place) -> None:
 
 
 async def test_the_list_of_loops_is_remembered(client: AsyncHITLClient) -> None:
-    first = await client.list_loops()
-    first.clear()
-    second = await client.list_loops()
-    assert second is not first
-    assert [one.id for one in await client.list_loops(fresh=True)] == [one.id for one in second]
+    known = [one.id for one in await client.list_loops()]
+    async with AsyncHITLClient() as other:
+        made = (await other.create_loop("Made elsewhere")).loop.id
+    remembered = await client.list_loops()
+    assert [one.id for one in remembered] == known
+    remembered.clear()
+    assert [one.id for one in await client.list_loops()] == known, "the caller's list is the caller's own"
+    assert made in [one.id for one in await client.list_loops(fresh=True)]
 
 
 async def test_members(client: AsyncHITLClient, loop: str, place: Place) -> None:
