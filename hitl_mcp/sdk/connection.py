@@ -122,7 +122,7 @@ class Connection:
                 if not safe:  # said before the backend is looked for again, which may fail with other words
                     raise type(error)(
                         "The connection broke before the answer came, so it is not known whether this took effect. "
-                        "Look with check_request or list_requests before you try again."
+                        "List your requests before you try again."
                     ) from error
                 moved = await self._lost(endpoint)
                 if last:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from mcp.server.mcpserver.exceptions import ToolError
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, WithJsonSchema
 
-from hitl_mcp.contract.answers import ResponseType, check_answer, first_fault, read_config
+from hitl_mcp.contract.answers import CONFIGS, ResponseType, check_answer, first_fault, read_config
 from hitl_mcp.contract.models import DEFERRED_TIMEOUT, MAX_TIMEOUT, MIN_TIMEOUT, NewRequest
 from hitl_mcp.errors import AnswerRejected
 from hitl_mcp.tools import wording
@@ -17,6 +17,8 @@ Wait = Annotated[float, Field(ge=0, le=3600, description=wording.WAIT)]
 Seconds = Annotated[int, Field(ge=MIN_TIMEOUT, le=DEFERRED_TIMEOUT)]
 Timeout = Annotated[Seconds, Field(description=wording.TIMEOUT)]
 Urgency = Literal["low", "medium", "high", "critical"]
+AnswerType = Annotated[ResponseType, WithJsonSchema({"type": "string", "enum": [kind.value for kind in CONFIGS]})]
+"""The types that a model is told of; a form's configuration would cost every agent too much."""
 Facts = Annotated[dict[str, Any] | None, Field(description=wording.CONTEXT)]
 
 

@@ -9,12 +9,11 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import Field, WithJsonSchema
 
-from hitl_mcp.contract.answers import ResponseType
 from hitl_mcp.contract.models import MAX_REQUEST_TEXT
 from hitl_mcp.contract.states import Kind
 from hitl_mcp.tools import wording
 from hitl_mcp.tools.desk import Reception
-from hitl_mcp.tools.questions import Facts, Timeout, Urgency, Wait, checked_config, deadline, new_request
+from hitl_mcp.tools.questions import AnswerType, Facts, Timeout, Urgency, Wait, checked_config, deadline, new_request
 from hitl_mcp.tools.results import ReviewResult
 from hitl_mcp.tools.schemas import response_config_schema
 
@@ -81,7 +80,7 @@ def register(server: HITLServer, default_wait: float, *, merges: bool) -> None:
     async def ask_human(
         ctx: Ctx,
         question: Annotated[str, Field(min_length=1, max_length=MAX_REQUEST_TEXT, description="As Markdown")],
-        response_type: ResponseType,
+        response_type: AnswerType,
         response_config: Config = None,
         default_response: Annotated[Any, Field(description="Reported as default when nobody answers in time")] = None,
         context: Facts = None,
