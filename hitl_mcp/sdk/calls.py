@@ -81,6 +81,7 @@ _invitation = _reader(Invitation)
 _members = _reader(list[Member], "members")
 _member = _reader(Member, "member")
 _key = _reader(KeyFacts)
+_notes = _reader(list[str], "notes")
 _template = _reader(Template, "template")
 _templates = _reader(list[Template], "templates")
 _changes = _reader(list[Change], "changes")
@@ -186,6 +187,17 @@ def update_request(request_id: str, change: RequestChange) -> Call[ReviewRequest
     body = change.model_dump(mode="json", exclude_unset=True)
     path = routes.REQUEST.format(request_id=_part(request_id))
     return Call("update_request", "PATCH", path, _request, body=body, repeatable=False)
+
+
+def update_review(review_id: str, change: RequestChange) -> Call[tuple[ReviewRequest, list[str]]]:
+    """The same for a request that is a review, with what the service says of its new assignees."""
+    body = change.model_dump(mode="json", exclude_unset=True)
+    path = routes.REQUEST.format(request_id=_part(review_id))
+
+    def read(data: Any) -> tuple[ReviewRequest, list[str]]:
+        return _request(data), _notes(data)
+
+    return Call("update_request", "PATCH", path, read, body=body, repeatable=False)
 
 
 def cancel_request(request_id: str) -> Call[ReviewRequest]:

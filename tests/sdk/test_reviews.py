@@ -146,9 +146,11 @@ async def test_an_update_merges(client: AsyncHITLClient, place: Place, loop: str
     assert changed.content == {"text": "Buy later!", "source": "model-7", "extra": 1}
     assert changed.result["text"] == "Buy later!"
     assert changed.request.revision == 2
+    assert changed.request.response_config["fields"][0]["initial"] == "Buy later!", "people see the new text"
     assert changed.request.context == {"source": "model-7", "extra": 1}
     again = await client.reassign_review(review.id, ["bob@example.com"])
     assert again.assignees == ["bob@example.com"]
+    assert any("bob@example.com" in note for note in again.notes), "nobody knows him yet"
     assert again.content == changed.content
     decide(place, review, approve=True, text="Buy later!", revision=again.request.revision)
     assert (await client.get_review(review.id)).result["approved"] is True

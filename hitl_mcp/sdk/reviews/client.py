@@ -186,8 +186,8 @@ class Reviews(ABC):
         wanted |= {"priority": change.priority} if change.priority else {}
         wanted |= {"due_at": change.due_date} if change.due_date else {}
         with _looked_up(review_id):
-            changed = await self._backend.send(calls.update_request(review_id, valid(RequestChange, wanted)))
-        return read_review(changed, notes)
+            changed, said = await self._backend.send(calls.update_review(review_id, valid(RequestChange, wanted)))
+        return read_review(changed, [*notes, *said])
 
     async def _request(self, review_id: str) -> ReviewRequest:
         with _looked_up(review_id):
