@@ -8,6 +8,7 @@ import sqlite3
 from importlib.metadata import version
 
 from benchmarks import (
+    cloud,
     cold_start,
     creates,
     decision_latency,
@@ -28,7 +29,17 @@ def main() -> None:
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
         f"SQLite {sqlite3.sqlite_version}, {packages}"
     )
-    for benchmark in (cold_start, decision_latency, creates, waiting, http_waiting, processes, processes_creates, sdk):
+    for benchmark in (
+        cold_start,
+        decision_latency,
+        creates,
+        waiting,
+        http_waiting,
+        processes,
+        processes_creates,
+        sdk,
+        cloud,
+    ):
         benchmark.run(quick=quick)
 
 

@@ -160,7 +160,7 @@ async def test_what_cannot_be_asked_is_refused_before_anything_is_sent(
             await backend.create(scene.loop, question(**fields), None, {})
         assert refused.value.field
         assert refused.value.field.startswith(field)
-        form = {"response_type": "form", "response_config": {"fields": []}, "default_response": None}
+        form: dict[str, Any] = {"response_type": "form", "response_config": {"fields": []}, "default_response": None}
         with pytest.raises(NotSupported, match="each field"):
             await backend.create(scene.loop, question(**form), None, {})
     assert not scene.cloud.calls

@@ -34,7 +34,7 @@ async def test_others_may_spend_seventy_an_hour_and_creates_still_go_out(
     tmp_path: Path, reset: Any, window: Any
 ) -> None:
     scene = stage(tmp_path, Manners(reset=reset, window=window))
-    least = 100
+    least, begin = 100, 0.0
     async with scene.backend() as backend, anyio.create_task_group() as tasks:
 
         async def others() -> None:

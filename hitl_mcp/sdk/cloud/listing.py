@@ -82,23 +82,21 @@ def read_map(value: Mapping[str, Any] | None) -> Map:
         return Map()
 
 
-def next_call(waiting: Sequence[Waiter], known: Map) -> Get | Page:
-    """The call that shows the most.
+def next_call(waiting: Sequence[Waiter], known: Map, aim: Waiter) -> Get | Page:
+    """The call that shows one request, and the most of the others that were not seen for long.
 
     Args:
         waiting: at least one, oldest first.
+        aim: the one among them that must be shown.
     """
     known.keep(waiting)
     if known.single:
         return Get(known.single[0])
-    aim = min(waiting, key=lambda waiter: waiter.seen)
     name = aim.request_id
     if len(waiting) == 1:
         return Get(name)
     if name in known.places:
-        first = min(place for place in known.places.values() if known.places[name] - PAGE < place <= known.places[name])
-        spread = max(place for place in known.places.values() if place < first + PAGE) - first
-        return Page(False, max(0, first - min(MARGIN, PAGE - 1 - spread)), name)
+        return Page(False, _window(waiting, known, known.places[name]), name)
     if name not in known.old:
         return Page(True, 0, name)
     low, high = known.old[name]
@@ -106,6 +104,18 @@ def next_call(waiting: Sequence[Waiter], known: Map) -> Get | Page:
     if high is None:  # how long the list is, nobody said
         return Page(False, at * 2 if at else 0, name)
     return Page(False, max(0, (at + high) // 2 - PAGE // 2), name)
+
+
+def _window(waiting: Sequence[Waiter], known: Map, aim: int) -> int:
+    """Where to begin a page with this place on it, so that it shows the most of what was not seen for long."""
+    newest = max(waiter.seen for waiter in waiting)
+    ages = [
+        (known.places[one.request_id], newest - one.seen + 1) for one in waiting if one.request_id in known.places
+    ]  # fmt: skip
+    starts = [place for place, _ in ages if aim - PAGE < place <= aim]
+    first = max(starts, key=lambda start: sum(age for place, age in ages if start <= place < start + PAGE))
+    spread = max(place for place, _ in ages if place < first + PAGE) - first
+    return max(0, first - min(MARGIN, PAGE - 1 - spread))
 
 
 def learn(known: Map, call: Get | Page, items: Sequence[Item], total: int | None, waiting: Sequence[Waiter]) -> None:

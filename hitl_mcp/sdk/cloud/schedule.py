@@ -32,6 +32,7 @@ SHORTEST = 5.0
 _OF_AGE = 0.25
 _OF_REST = 0.25
 _AFTER_DEADLINE = 1.0
+_NEGLECT = 3
 _URGENCY = {Priority.CRITICAL: 0.5, Priority.HIGH: 0.75, Priority.MEDIUM: 1.0, Priority.LOW: 2.0}
 
 
@@ -79,6 +80,18 @@ def wish(waiter: Waiter) -> float:
         pause = min(pause, _OF_REST * (waiter.deadline - waiter.seen))
         return min(waiter.seen + max(SHORTEST, pause), max(waiter.deadline + _AFTER_DEADLINE, waiter.seen))
     return waiter.seen + max(SHORTEST, waiter.seen - waiter.deadline)  # overdue: the cloud's clock is another
+
+
+def aim(waiting: Sequence[Waiter], looks: Sequence[float], now: float) -> Waiter:
+    """The request that a look now must show: with a burst the one it is made for, else the one not seen for longest.
+
+    Args:
+        waiting: at least one.
+        looks: those before this one.
+    """
+    longest = min(waiting, key=lambda waiter: waiter.seen)
+    burst = bool(looks) and now - looks[-1] < PACE
+    return min(waiting, key=wish) if burst and now - longest.seen < _NEGLECT * PACE else longest
 
 
 def pace(budget: Budget, now: float) -> float:

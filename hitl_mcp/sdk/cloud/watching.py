@@ -30,8 +30,9 @@ from hitl_mcp.sdk.watch import Source, Watch
 
 log = logging.getLogger(__name__)
 
-TICK_SECONDS = 1.0
-"""How often the share is read while somebody waits."""
+TICK_SECONDS, LONG_TICK_SECONDS = 1.0, 5.0
+"""How often the share is read while somebody waits: soon after they began, and when they have waited for minutes."""
+_TICK_OF_AGE = 1 / 60
 RENEW_SECONDS = LEASE_SECONDS / 3
 
 
@@ -97,10 +98,14 @@ class Watching:
                     if plan is not None:
                         self._looking = True
                         tasks.start_soon(self._look, plan)
-                    with anyio.move_on_after(TICK_SECONDS):
+                    with anyio.move_on_after(self._pause()):
                         await self._wanted.wait()
                 self._wanted = anyio.Event()
                 await self._leave()
+
+    def _pause(self) -> float:
+        age = self._metered.clock() - max(self._began.values(), default=0.0)
+        return max(TICK_SECONDS, min(LONG_TICK_SECONDS, age * _TICK_OF_AGE))
 
     async def seen(self, request_id: str) -> ReviewRequest:
         """What a waiter is told: what the share knows. Raises: NotFound, NotAuthorised, Unreachable."""
@@ -205,7 +210,7 @@ class Watching:
         if twin is not None:
             return Plan(twin, waiting)
         known = listing.read_map(tx.note("map"))
-        call = listing.next_call(waiting, known)
+        call = listing.next_call(waiting, known, schedule.aim(waiting, looks, tx.now))
         tx.put_note("map", known.as_json())
         return Plan(call, waiting)
 
