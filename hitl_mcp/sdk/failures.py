@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, cast
+
+from pydantic_core import from_json
 
 from hitl_mcp.errors import ContractBroken, refusal
 
@@ -14,7 +15,7 @@ def envelope_data(status: int, body: bytes) -> Any:
     Raises: a Refused subclass for an answer that says no, ContractBroken for one that cannot be read.
     """
     try:
-        parsed = json.loads(body)
+        parsed = from_json(body)
     except ValueError:
         parsed = None
     if not isinstance(parsed, dict):
