@@ -94,8 +94,9 @@ print(client.wait_for_review(reviews[0].id).result.get("approved"))
 TEMPLATES = """
 print(client.get_template(template.id).name)
 client.update_template(template.id, fields=template.fields + [{"name": "score", "type": "rating", "label": "Score"}])
-for template in client.list_templates()[:1]:
-    print(template.name, len(template.fields))
+for kept in client.list_templates():
+    if kept.id == template.id:
+        print(kept.name, len(kept.fields))
 """
 RETRY = """
 from hitl.retry import retry_with_backoff
