@@ -169,7 +169,7 @@ class Conflict(Refused):
     @property
     def decided_by(self) -> str | None:
         """Who was first, where the service says so."""
-        who = self._known.get("decided_by") or self._known.get("response_by_user")
+        who = next((self._known[name] for name in ("by", "decided_by", "response_by_user") if name in self._known), None)
         named: Any = cast("dict[str, Any]", who).get("name") if isinstance(who, dict) else who
         return str(named) if named else None
 

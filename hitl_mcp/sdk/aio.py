@@ -25,7 +25,7 @@ from hitl_mcp.contract.models import (
 from hitl_mcp.contract.routes import CLIENT_NAME
 from hitl_mcp.contract.states import Kind
 from hitl_mcp.contract.teams import Feedback, LoopChange, Member, NewLoop, NewMember
-from hitl_mcp.errors import BadRequest, NotSupported
+from hitl_mcp.errors import BadRequest, Conflict, HITLError, NotSupported
 from hitl_mcp.sdk import batches, calls
 from hitl_mcp.sdk.alongside import alongside
 from hitl_mcp.sdk.backend import Backend
@@ -281,7 +281,10 @@ class AsyncHITLClient(Reviews):
 
     async def cancel_request(self, request_id: str) -> ReviewRequest:
         """Withdraw an open request."""
-        return await self._backend.send(calls.cancel_request(request_id))
+        try:
+            return await self._backend.send(calls.cancel_request(request_id))
+        except BadRequest as refused:
+            raise await self._too_late(request_id, refused) from refused
 
     async def add_feedback(self, request_id: str, feedback: Mapping[str, Any] | None = None, **fields: Any) -> None:
         """Say how good an answer was: `rating` 1 to 5, `comment`, and more; once, for a completed request."""
@@ -337,6 +340,21 @@ class AsyncHITLClient(Reviews):
     def watching(self, request: ReviewRequest, since: int | None = None) -> AbstractContextManager[Watch]:
         """Watch a request; see `Watcher.watching`."""
         return self._backend.watching(request, since)
+
+    async def _too_late(self, request_id: str, refused: BadRequest) -> BadRequest | Conflict:
+        """Who was first, where the request is closed; else the refusal as it was."""
+        try:
+            request = await self.get_request(request_id)
+        except HITLError:
+            return refused
+        if request.status.is_open:
+            return refused
+        who, at = request.response_by_user, request.response_at or request.cancelled_at
+        first = {
+            "status": request.status.value, "by": who.name if who else request.response_by,
+            "at": at.isoformat() if at else None,
+        }  # fmt: skip
+        return Conflict(refused.message, first, status=refused.status)
 
     async def _known(self, request: Asked) -> ReviewRequest:
         if isinstance(request, Created):

@@ -160,7 +160,7 @@ def _origin(url: str) -> str:
     try:
         parts = urlsplit(given)
         usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-        plain = not (parts.query or parts.fragment or "@" in parts.netloc)
+        plain = not (parts.path or parts.query or parts.fragment or "@" in parts.netloc)
     except ValueError:
         usable = plain = False
     if not (usable and plain):

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from hitl_mcp.contract.models import RequestFilter, ReviewRequest
 from hitl_mcp.contract.outcome import Outcome, outcome_of
 from hitl_mcp.contract.states import Status
-from hitl_mcp.errors import BadRequest, NotFound
+from hitl_mcp.errors import BadRequest, Conflict, NotFound
 from hitl_mcp.tools import wording
 from hitl_mcp.tools.desk import Desk, Reception, client_name
 from hitl_mcp.tools.results import ReviewResult, plain
@@ -121,7 +121,7 @@ def register(server: HITLServer) -> None:
     async def cancel_request(ctx: Ctx, request_id: RequestId) -> Annotated[CallToolResult, ReviewResult]:
         with ctx.request_context.lifespan_context.desk() as desk:
             await _known(desk, request_id)
-            with contextlib.suppress(BadRequest):  # closed meanwhile: the result says how
+            with contextlib.suppress(BadRequest, Conflict):  # closed meanwhile: the result says how
                 await desk.client.cancel_request(request_id)
             return await desk.result(ctx, await desk.client.get_request(request_id))
 
