@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol, Self
 
@@ -29,6 +29,7 @@ BEAT_SECONDS = 8.0
 """Progress goes out this often: inside the 5 to 10 s that keeps patient hosts awake."""
 BEAT_GRID_SECONDS = 0.5
 """Beats of many calls go out together, at most this much earlier: waking up for each costs more than what it sends."""
+FOLLOW_SECONDS = 60.0
 SETTLE_SECONDS = 1.0
 """How long closing waits for deliveries to be recorded. In doubt the agent asks twice (H2)."""
 
@@ -268,6 +269,35 @@ class Desk:
             finally:
                 self._held.discard(watch)
             return watch.request
+
+    async def follow(self, request: ReviewRequest, since: int | None = None) -> AsyncGenerator[ReviewRequest]:
+        """The request each time it has changed, until it is closed or the server drains. Keeps the desk open.
+
+        Args:
+            since: the client's `mark` from before the request was read.
+
+        Raises: what the backend refuses with.
+        """
+        with self, self.client.watching(request, since) as watch:
+            self._held.add(watch)
+            try:
+                seen = request
+                while watch.request.status.is_open and not self._draining:
+                    await self._changed(watch, FOLLOW_SECONDS)
+                    if watch.request != seen:
+                        seen = watch.request
+                        yield seen
+            finally:
+                self._held.discard(watch)
+
+    def start(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run this beside the calls, as long as the server runs at most."""
+        self._tasks.start_soon(work)
+
+    def told(self, request: ReviewRequest) -> None:
+        """The agent was told of this request outside of a call; its final state counts as handed over (H2)."""
+        if not request.status.is_open:
+            self._deliveries.delivered(request.id)
 
     async def _changed(self, watch: Watch, seconds: float) -> None:
         until = time.monotonic() + seconds
