@@ -1,7 +1,8 @@
 """`python -m tests`: install what only the machine can give (a browser), then run every check and every test.
 
 Needs nothing but this environment (`pip install -e '.[test]'`). Where no Chrome or Chromium is installed, the system's
-package is: on Debian and its kin by apt-get, as root or through sudo.
+package is: on Debian and its kin by apt-get, as root or through sudo. The MCP clients that the server is tested with
+are installed once into the user's cache folder, from npm's registry and the Python package index.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import sys
 from pathlib import Path
 
 from tests.browser import find_browser
+from tests.matrix.installed import install_all
+from tests.node import CannotInstall
 
 ROOT = Path(__file__).parent.parent
 
@@ -21,6 +24,10 @@ def main(arguments: list[str]) -> int:
     """Run the checks and, with these arguments, pytest; the first failure's exit code."""
     if not find_browser():
         install_browser()
+    try:
+        install_all()
+    except CannotInstall as error:
+        sys.exit(str(error))
     python = [sys.executable, "-m"]
     steps = [
         [*python, "ruff", "check", "."],
