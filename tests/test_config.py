@@ -315,18 +315,18 @@ def test_every_form_of_a_file_keeps_what_it_says(before: str, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("content", "why"),
     [
-        '{"servers": {"hitl": {"command": "x" /* mine */}}}',
-        '{"servers": {"a": {}}, "servers": {"b": {}}}',
-        '{"servers": {"hitl": {}, "hitl": {"command": "x"}}}',
+        ('{"servers": {"hitl": {"command": "x" /* mine */}}}', "Comments stand inside servers.hitl"),
+        ('{"servers": {"a": {}}, "servers": {"b": {}}}', "'servers' is there twice"),
+        ('{"servers": {"hitl": {}, "hitl": {"command": "x"}}}', "'hitl' is there twice"),
     ],
 )
-def test_what_cannot_be_changed_safely_is_printed_instead(content: str, tmp_path: Path) -> None:
+def test_what_cannot_be_changed_safely_is_printed_instead(content: str, why: str, tmp_path: Path) -> None:
     target = tmp_path / "mcp.json"
     target.write_text(content)
     refused = run("vscode", "--file", target, "--write", "--yes")
-    assert refused.exit_code == 2 and "safely" in refused.stderr and '"-m"' in refused.stderr
+    assert refused.exit_code == 2 and why in refused.stderr and '"-m"' in refused.stderr
     assert target.read_text() == content and len(list(tmp_path.iterdir())) == 1
 
 
@@ -336,13 +336,14 @@ def test_what_cannot_be_changed_safely_is_printed_instead(content: str, tmp_path
         "", "# only a comment\n", "[mcp_servers]\n",
         '[mcp_servers.hitl]\ncommand = "x" # mine\n\n[other]\na = 1 # one\n',
         '[mcp_servers.hitl]\ncommand = "x"\n[mcp_servers.hitl.env]\nHITL_LOOP = "Team" # theirs\n[z]\nq = 1\n',
-        "[mcp_servers.hitl]\ncommand = 'x'\nenv = { A = 'b' }\n",
+        "[mcp_servers.hitl]\ncommand = 'x'\nenv = { A = 'b' }\n", 'mcp_servers.hitl.command = "x" # dotted\n[z]\n',
+        '[mcp_servers.a]\nurl = "#x"\n[z]\nq = 1 # here\n[mcp_servers.b]\nurl = "y"\n', "a = 1\r\n[mcp_servers.b]\r\n",
         'mcp_servers = { a = { command = "x" } }\n', '[mcp_servers."a.b"]\nurl = "x"\n', "[[list]]\na = 1\n",
     ],
 )  # fmt: skip
 def test_every_form_of_a_toml_file_keeps_what_it_says(before: str, tmp_path: Path) -> None:
     target = tmp_path / "config.toml"
-    target.write_text(before)
+    target.write_bytes(before.encode())
     written = run("codex", "--file", target, "--write", "--yes")
     assert written.exit_code == 0, written.output
     expected = tomllib.loads(before)
@@ -354,15 +355,24 @@ def test_every_form_of_a_toml_file_keeps_what_it_says(before: str, tmp_path: Pat
     assert after == expected | {"mcp_servers": expected.get("mcp_servers", {})}
     for comment in re.findall(r"#.*", before):
         assert comment in target.read_text()
+    assert ("\r\n" in before) == ("\r\n" in target.read_bytes().decode())
     assert "already right" in run("codex", "--file", target, "--write").stdout
 
 
-def test_a_toml_comment_beside_what_would_go_is_not_lost(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ('[mcp_servers.hitl]\ncommand = "x" # of the team\n', "# of the team"),
+        ('[mcp_servers.hitl]\ncommand = "x"\nargs = [\n  "a", # why\n]\n', "# why"),
+        ('[mcp_servers.hitl.env]\nA = "b"\n[z]\n[mcp_servers.hitl]\ncommand = "x"\n', "unusual order"),
+        ('[mcp_servers.hitl]\ncommand = "x"\n[z]\n[mcp_servers.hitl.tools.ask]\nenabled = true\n', "unusual"),
+    ],
+)
+def test_a_toml_file_that_cannot_be_changed_safely_stays(content: str, why: str, tmp_path: Path) -> None:
     target = tmp_path / "config.toml"
-    content = '[mcp_servers.hitl]\ncommand = "x" # the one of the team\n'
     target.write_text(content)
     refused = run("codex", "--file", target, "--remote", "https://h.example", "--write", "--yes")
-    assert refused.exit_code == 2 and "safely" in refused.stderr and "bearer_token_env_var" in refused.stderr
+    assert refused.exit_code == 2 and why in refused.stderr and "bearer_token_env_var" in refused.stderr
     assert target.read_text() == content
 
 

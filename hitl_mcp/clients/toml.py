@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
+from collections import Counter
 from collections.abc import Mapping, MutableMapping
 from typing import Any, cast
 
 from hitl_mcp.clients.unsafe import Unsafe
+
+_STRING_OR_COMMENT = re.compile(
+    r'"""(?:[^\\]|\\.)*?"""|\'\'\'.*?\'\'\'|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'|#[^\r\n]*', re.DOTALL
+)
 
 
 def parsed(text: str) -> dict[str, Any]:
@@ -17,8 +23,20 @@ def parsed(text: str) -> dict[str, Any]:
 def with_entry(text: str, table: str, name: str, entry: Mapping[str, Any]) -> str:
     """The text with the entry `[table.name]`; what was in it and is not in the entry goes.
 
-    Raises: Unsafe when a comment stands beside something that would go.
+    Raises: Unsafe when that would take a comment away, or tomlkit cannot change a file of this shape.
     """
+    try:
+        after = _with_entry(text, table, name, entry)
+    except Exception as error:  # tomlkit's faults over tables that are spread through a file are of any kind
+        raise Unsafe(f"Its tables are in an unusual order ({error}).") from None
+    if lost := _comments(text) - _comments(after):
+        raise Unsafe(f"The comment {next(iter(lost))!r} stands beside something that would go.")
+    if "\r\n" in text:
+        after = after.replace("\r\n", "\n").replace("\n", "\r\n")
+    return after
+
+
+def _with_entry(text: str, table: str, name: str, entry: Mapping[str, Any]) -> str:
     import tomlkit
     from tomlkit.items import InlineTable
 
@@ -34,13 +52,8 @@ def with_entry(text: str, table: str, name: str, entry: Mapping[str, Any]) -> st
 
 def _update(ours: MutableMapping[str, Any], entry: Mapping[str, Any]) -> None:
     import tomlkit
-    from tomlkit.items import Item
 
     for key in [key for key in ours if key not in entry]:
-        if isinstance(item := ours[key], Item) and "#" in item.trivia.comment + (
-            item.as_string() if _many(item) else ""
-        ):
-            raise Unsafe(f"A comment stands beside {key}, which would go.")
         del ours[key]
     for key, value in entry.items():
         if _many(value) and _many(ours.get(key)):
@@ -54,3 +67,7 @@ def _update(ours: MutableMapping[str, Any], entry: Mapping[str, Any]) -> None:
 
 def _many(value: object) -> bool:
     return isinstance(value, Mapping)
+
+
+def _comments(text: str) -> Counter[str]:
+    return Counter(found.rstrip() for found in _STRING_OR_COMMENT.findall(text) if found.startswith("#"))
