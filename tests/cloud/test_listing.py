@@ -132,3 +132,16 @@ async def test_what_was_deleted_is_said_to_be_gone(tmp_path: Path) -> None:
             await outcome(backend, names[1])
         with backend.watching(names[0]):
             assert await outcome(backend, names[2]) is Outcome.ANSWERED
+
+
+async def test_what_needs_several_pages_is_promised_later(tmp_path: Path) -> None:
+    scene, promised = stage(tmp_path), ""
+    async with scene.backend() as backend:
+        waited = await asked(scene, 4, between=150)
+        async with anyio.create_task_group() as tasks:
+            for request in waited:
+                tasks.start_soon(outcome, backend, request, 100 * HOUR)
+            await anyio.sleep(HOUR)
+            promised = backend.staleness() or ""
+            tasks.cancel_scope.cancel()
+    assert "up to 8 minutes" in promised or "up to 9 minutes" in promised, promised

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager
@@ -90,7 +91,7 @@ class Cloud:
 
     def staleness(self) -> str | None:
         """See `Backend`."""
-        minutes = max(2, round(max(schedule.PACE, self._watching.pace) / 60))
+        minutes = max(2, math.ceil(max(schedule.PACE, self._watching.pace) / 60 - 0.25))
         return (
             f"The HITL.sh cloud allows 100 calls an hour, so a decision may be seen up to {minutes} minutes after it "
             "was made; calling more often changes nothing."

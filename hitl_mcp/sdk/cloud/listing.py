@@ -106,6 +106,19 @@ def next_call(waiting: Sequence[Waiter], known: Map, aim: Waiter) -> Get | Page:
     return Page(False, max(0, (at + high) // 2 - PAGE // 2), name)
 
 
+def pages(waiting: Sequence[Waiter], known: Map) -> int:
+    """How many looks it takes to show everything that is waited for, as far as places are known."""
+    names = [one.request_id for one in waiting]
+    single = [name for name in names if name in known.single]
+    lost = [name for name in names if name in known.old and name not in known.single]
+    windows, end = 0, -1
+    for place in sorted(known.places[name] for name in names if name in known.places):
+        if place >= end:
+            windows, end = windows + 1, place + PAGE
+    newest = any(name not in known.places and name not in known.old for name in names)
+    return max(1, len(single) + len(lost) + windows + newest)
+
+
 def _window(waiting: Sequence[Waiter], known: Map, aim: int) -> int:
     """Where to begin a page with this place on it, so that it shows the most of what was not seen for long."""
     newest = max(waiter.seen for waiter in waiting)

@@ -48,6 +48,7 @@ OPERATIONS: dict[str, Operation] = {
         ),
         Operation("cancel_request", "native"),
         Operation("add_feedback", "native"),
+        Operation("answer_in_client", "missing", "The cloud takes answers in its own app and dashboard only."),
         Operation("deliver_request", "emulated", "Remembered on this machine."),
         Operation("wait_for_decision", "emulated", "By looking now and then, at most 60 times an hour and key."),
         Operation("create_webhook", "missing", "Give each request a callback_url; re-read the request when it calls."),

@@ -19,6 +19,7 @@ import anyio
 from hitl_mcp.contract.models import ReviewRequest
 from hitl_mcp.errors import ContractBroken, HITLError, NotAllowed, NotAuthorised, NotFound, TooManyRequests, Unreachable
 from hitl_mcp.sdk.cloud import listing, schedule
+from hitl_mcp.sdk.cloud.budget import Budget
 from hitl_mcp.sdk.cloud.listing import Get, Item, Page
 from hitl_mcp.sdk.cloud.metered import Metered, Told, budget_gone, page_call, request_call
 from hitl_mcp.sdk.cloud.reading import items_of, read_request, request_part, says_enough, time_of, total_of
@@ -164,11 +165,14 @@ class Watching:
         if seen is not None and seen.request is not None and not seen.request.status.is_open:
             return seen, None
         looks, budget = tx.looks(), tx.budget()
-        self.pace = schedule.pace(budget, tx.now)
+        self._promise(tx, budget, tx.waiting())
         when = schedule.may_look(looks, budget, tx.now, hurry=seen is None)
         if when <= tx.now:
             tx.spend("look")
         return seen, when
+
+    def _promise(self, tx: Tx, budget: Budget, waiting: list[Waiter]) -> None:
+        self.pace = schedule.pace(budget, tx.now) * listing.pages(waiting, listing.read_map(tx.note("map")))
 
     async def _tick(self) -> Plan | None:
         now = self._metered.clock()
@@ -198,7 +202,7 @@ class Watching:
             tx.forget()
         self._tell(tx)
         waiting, looks, budget = tx.waiting(), tx.looks(), tx.budget()
-        self.pace = schedule.pace(budget, tx.now)
+        self._promise(tx, budget, waiting)
         twin = Twins.due(tx)
         due = schedule.due(waiting, looks, budget, tx.now)
         if twin is not None:
