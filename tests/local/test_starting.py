@@ -14,7 +14,7 @@ import psutil
 import pytest
 from filelock import FileLock, Timeout
 
-from hitl_mcp.clients import server_block
+from hitl_mcp.clients import Wanted
 from hitl_mcp.contract.local import SERVICE_LOCK
 from tests.conftest import services_of
 from tests.local.machine import (
@@ -263,7 +263,7 @@ async def test_a_file_in_the_project_folder_is_never_run_as_one_of_our_modules(f
     proof = tmp_path / "was-run"
     for name in ("anyio.py", "psutil.py", "hitl_mcp.py", "getpass.py"):
         (project / name).write_text(f"open({str(proof)!r}, 'w').close()\nraise SystemExit(7)\n", encoding="utf-8")
-    block = server_block()
+    block = Wanted().local()
     arguments = [*block["args"], "status"]
     with anyio.fail_after(30):
         said = await anyio.run_process(
