@@ -14,7 +14,7 @@ import psutil
 import pytest
 from filelock import FileLock, Timeout
 
-from hitl_mcp.clients import Wanted
+from hitl_mcp.clients.wanted import Wanted
 from hitl_mcp.contract.local import SERVICE_LOCK
 from tests.conftest import services_of
 from tests.local.machine import (
