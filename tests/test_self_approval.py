@@ -13,12 +13,18 @@ from starlette.routing import Route
 
 from hitl_mcp.backends import open_backend
 from hitl_mcp.contract import routes
-from hitl_mcp.sdk import http
+from hitl_mcp.contract.outcome import Outcome, outcome_of
+from hitl_mcp.contract.states import Assurance, Channel
+from hitl_mcp.errors import Conflict, NotAllowed
+from hitl_mcp.sdk import AsyncHITLClient, http
+from hitl_mcp.sdk.endpoint import Fixed
+from hitl_mcp.sdk.local import ask
 from hitl_mcp.service.inbox import create_doorstep, create_inbox
 from hitl_mcp.service.run import running
 from hitl_mcp.service.web.app import create_api
+from tests.served.team import team
 from tests.tools.test_asking import told
-from tests.world import running_service, settings_for, sign_in, stdio_client
+from tests.world import running_service, settings_for, sign_in, stdio_client, world
 
 pytestmark = pytest.mark.anyio
 
@@ -33,6 +39,8 @@ ANSWERS: list[Any] = [
 ]
 MAY_CLOSE = {("DELETE", routes.REQUEST), ("PATCH", routes.REQUEST)}
 """What an agent may do to its own request; never an answer."""
+BY_CLIENT = ("POST", routes.REQUEST_CLIENT_ANSWER)
+"""The one exception (H7): what the client's user answered in its own dialog, on one's own machine, marked as such."""
 
 
 def walk(app: Any) -> list[tuple[str, str]]:
@@ -63,6 +71,8 @@ async def test_no_route_lets_an_agents_key_answer_join_or_sign_in(folder: Path) 
         assert ("POST", routes.REQUEST_RESPOND) in api and len(api) > 15, "the walk must see the routes"
         inbox = walk(create_inbox(services)) + walk(create_doorstep(services))
         assert ("POST", "/requests/{request_id}/decision") in inbox
+        assert BY_CLIENT in api
+        api.remove(BY_CLIENT)
 
         async with http.new_client() as client:
             hosts = [
@@ -119,6 +129,46 @@ def _approval(text: str) -> Any:
     from hitl_mcp.contract.states import Kind
 
     return NewRequest(kind=Kind.APPROVAL, request_text=text)
+
+
+async def test_the_one_exception_is_marked_and_refused_wherever_it_matters(folder: Path) -> None:
+    """H7: a critical request, another key's, another revision than the one shown, and a team's server."""
+    async with world(folder) as here:
+        critical = await here.ask_approval("Wipe", priority="critical")
+        changed = await here.ask_approval("Deploy")
+        await here.agent.update_request(changed.id, request_text="Deploy everything")
+        plain = await here.ask_approval("Deploy")
+        assert (critical.client_answers, plain.client_answers) == (False, True)
+        key = (await ask(here.found.console(), "POST", routes.KEYS, {"name": "another"}))["key"]
+        for wanted, revision, who in (
+            (critical, 1, here.found.endpoint()),
+            (changed, 1, here.found.endpoint()),
+            (plain, 1, here.found.session(key)),
+        ):
+            with pytest.raises(Conflict if wanted is changed else NotAllowed):
+                await here.raw("POST", _by_client(wanted.id), _approve(revision), key=who)
+            left = await here.agent.get_request(wanted.id)
+            assert left.status.is_open and left.response_data is None
+        done = await here.agent.answer_in_client(plain.id, "approve", revision=1)
+        assert (done.response_channel, done.response_assurance) == (Channel.CLIENT, Assurance.CLIENT_ASSERTED)
+        assert outcome_of(done) is Outcome.APPROVED
+
+
+async def test_a_teams_server_takes_no_answer_through_a_client(folder: Path) -> None:
+    async with team(folder) as server, AsyncHITLClient.at(Fixed(server.endpoint(await server.key()))) as agent:
+        created = await agent.create_request((await agent.list_loops())[0].id, _approval("Deploy"))
+        assert created.client_answers is False
+        with pytest.raises(NotAllowed, match="This loop takes no answers through the client"):
+            await agent.answer_in_client(created.id, "approve", revision=1)
+        assert (await agent.get_request(created.id)).response_data is None
+
+
+def _by_client(request_id: str) -> str:
+    return routes.REQUEST_CLIENT_ANSWER.format(request_id=request_id)
+
+
+def _approve(revision: int) -> dict[str, Any]:
+    return {"response_data": "approve", "revision": revision}
 
 
 async def test_no_tool_lets_an_agent_answer(folder: Path) -> None:

@@ -1,7 +1,7 @@
 """Bodies and objects of the wire (contract sections 2.2 to 2.6), used by both sides.
 
 Our own additions stand beside the contract's names: `kind`, `revision`, `decision`, `response_comment`,
-`response_channel`, `response_assurance`, `decided_revision`, `joined`, `repeat`, `due_at`, `review`.
+`response_channel`, `response_assurance`, `decided_revision`, `joined`, `repeat`, `client_answers`, `due_at`, `review`.
 
 Validators of what only a client reads are built at first use (`defer_build`), because a stdio server must start fast.
 """
@@ -233,6 +233,7 @@ class Created(Record):
 
     `joined`: the same question was open, or decided and not collected; this is one request, not two.
     `repeat`: its decision was handed over moments ago; one approval allows one action.
+    `client_answers`: the key that asked may pass on what its user answers in the client's own dialog (H7).
     """
 
     model_config = ConfigDict(defer_build=True)
@@ -249,6 +250,7 @@ class Created(Record):
     joined: bool = False
     repeat: bool = False
     open_ahead: int = 0
+    client_answers: bool = False
     notes: list[str] = Field(default_factory=list[str])
     request: ReviewRequest
 

@@ -47,7 +47,8 @@ def outcome_of(request: ReviewRequest) -> Outcome:
     """The outcome for the agent.
 
     Approved needs all of: kind approval, status completed, a person, answered before the deadline, the revision known,
-    and our own option. Whatever claims to be completed and lacks one of these is `unreadable`: not approved.
+    and our own option. An answer that the client passed on counts as the person's, and its assurance says what it is
+    worth (H7). Whatever claims to be completed and lacks one of these is `unreadable`: not approved.
     """
     match request.status:
         case Status.PENDING | Status.CLAIMED:

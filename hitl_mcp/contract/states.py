@@ -48,14 +48,17 @@ class Channel(StrEnum):
 
     INBOX = "inbox"
     TERMINAL = "terminal"
+    CLIENT = "client"
 
 
 class Assurance(StrEnum):
     """How sure one can be that a person answered (H8).
 
     `same_machine_user`: whoever runs as this operating-system user could have done it. `signed_in`: a session of a
-    person on a server of its own, which agents reach by their keys only.
+    person on a server of its own, which agents reach by their keys only. `client_asserted`: the MCP client says that
+    its user answered in its own dialog, and the service cannot check that (H7).
     """
 
     SAME_MACHINE_USER = "same_machine_user"
     SIGNED_IN = "signed_in"
+    CLIENT_ASSERTED = "client_asserted"

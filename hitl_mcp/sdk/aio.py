@@ -17,6 +17,7 @@ from hitl_mcp.contract.models import (
     Created,
     Loop,
     LoopRequestFilter,
+    NewAnswer,
     NewRequest,
     RequestChange,
     RequestFilter,
@@ -289,6 +290,22 @@ class AsyncHITLClient(Reviews):
     async def add_feedback(self, request_id: str, feedback: Mapping[str, Any] | None = None, **fields: Any) -> None:
         """Say how good an answer was: `rating` 1 to 5, `comment`, and more; once, for a completed request."""
         await self._backend.send(calls.add_feedback(request_id, valid(Feedback, joined(feedback, fields))))
+
+    async def answer_in_client(
+        self, request_id: str, response_data: Any, *, revision: int, comment: str = ""
+    ) -> ReviewRequest:
+        """Pass on what a person answered in your program's own dialog; marked `client_asserted` wherever it is shown.
+
+        For programs with a user in front of them, such as an MCP client; never for an agent's own opinion (H7).
+
+        Args:
+            revision: of the request that was shown.
+
+        Raises: NotAllowed where such answers are not taken (a created request says so in `client_answers`), Conflict
+            when somebody was first or the request has changed, NotSupported on the cloud.
+        """
+        answer = valid(NewAnswer, {"response_data": response_data, "revision": revision, "comment": comment})
+        return await self._backend.send(calls.answer_in_client(request_id, answer))
 
     async def create_webhook(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
         """Registered webhooks. Raises: NotSupported; no backend has them yet."""

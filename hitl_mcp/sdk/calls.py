@@ -17,6 +17,7 @@ from hitl_mcp.contract.models import (
     Created,
     Loop,
     LoopRequestFilter,
+    NewAnswer,
     NewRequest,
     RequestChange,
     RequestFilter,
@@ -239,6 +240,12 @@ def update_template(wanted: str, change: TemplateChange) -> Call[Template]:
 def deliver_request(request_id: str) -> Call[None]:
     """The agent has the result."""
     return Call("deliver_request", "POST", routes.REQUEST_DELIVERED.format(request_id=_part(request_id)), _nothing)
+
+
+def answer_in_client(request_id: str, answer: NewAnswer) -> Call[ReviewRequest]:
+    """What the client's user answered. Sent again it is refused, because the request is closed then."""
+    path = routes.REQUEST_CLIENT_ANSWER.format(request_id=_part(request_id))
+    return Call("answer_in_client", "POST", path, _request, body=answer.model_dump(mode="json"), repeatable=False)
 
 
 def list_changes(after: int | None) -> Call[tuple[list[Change], int]]:

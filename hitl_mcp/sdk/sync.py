@@ -167,6 +167,14 @@ class HITLClient(SyncReviews):
         """See `AsyncHITLClient.add_feedback`."""
         return self._call(AsyncHITLClient.add_feedback, request_id, feedback, **fields)
 
+    def answer_in_client(
+        self, request_id: str, response_data: Any, *, revision: int, comment: str = ""
+    ) -> ReviewRequest:
+        """See `AsyncHITLClient.answer_in_client`."""
+        return self._call(
+            AsyncHITLClient.answer_in_client, request_id, response_data, revision=revision, comment=comment
+        )
+
     def create_webhook(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
         """See `AsyncHITLClient.create_webhook`."""
         return self._call(AsyncHITLClient.create_webhook, data)

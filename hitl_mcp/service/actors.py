@@ -10,7 +10,7 @@ from hitl_mcp.contract.teams import DEFAULT_SCOPES, Scope
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """The holder of an API key. May create, read, change and cancel its own requests; can never answer.
+    """The holder of an API key. May create, read, change and cancel its own requests; can never answer, but for H7.
 
     Attributes:
         client: which program asks, in its own words.

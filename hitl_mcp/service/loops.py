@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row, bindparam, func, insert, or_, select, update
 
@@ -37,6 +37,7 @@ _of_person = _all.where(or_(loops.c.creator_id == bindparam("user_id"), loops.c.
 _one = _all.where(loops.c.id == bindparam("loop_id"))
 _where_to_ask = select(
     loops.c.creator_id,
+    loops.c.allow_client_answers,
     select(func.count())
     .where(members.c.loop_id == loops.c.id, members.c.status == "active")
     .scalar_subquery()
@@ -104,8 +105,22 @@ def named(tx: Tx, loop_id: str) -> str:
     return str(tx.connection.execute(select(loops.c.name).where(loops.c.id == loop_id)).scalar_one())
 
 
-def before_asking(tx: Tx, agent: Agent, loop_id: str, most: int) -> tuple[int, int]:
-    """How many people a request of this agent in this loop reaches, and how many others wait, counted up to `most`.
+class Place(NamedTuple):
+    """Where a request is about to be asked.
+
+    Attributes:
+        reached: how many people it reaches.
+        ahead: how many others wait.
+        client_answers: whether answers from clients are taken there, where a person has said so.
+    """
+
+    reached: int
+    ahead: int
+    client_answers: bool | None
+
+
+def before_asking(tx: Tx, agent: Agent, loop_id: str, most: int) -> Place:
+    """What to know before a request of this agent in this loop; others that wait are counted up to `most`.
 
     One statement, because every create needs it.
 
@@ -120,7 +135,14 @@ def before_asking(tx: Tx, agent: Agent, loop_id: str, most: int) -> tuple[int, i
         raise NotAllowed("Only loop creators can create requests")
     if row.reached == 0:
         raise BadRequest("No active members found in the loop")
-    return int(row.reached), int(row.ahead)
+    said = row.allow_client_answers
+    return Place(int(row.reached), int(row.ahead), None if said is None else bool(said))
+
+
+def client_answers(tx: Tx, loop_id: str) -> bool | None:
+    """Whether a person has said that this loop takes answers from clients (H7). No API key changes it."""
+    said = tx.connection.execute(select(loops.c.allow_client_answers).where(loops.c.id == loop_id)).scalar()
+    return None if said is None else bool(said)
 
 
 def add_loop(tx: Tx, *, name: str, description: str | None, icon: str, creator_id: str) -> str:

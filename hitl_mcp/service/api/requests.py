@@ -17,7 +17,14 @@ from pydantic import Discriminator, ValidationError
 from hitl_mcp.contract import routes
 from hitl_mcp.contract.first_generation import DIALECT, first_answer
 from hitl_mcp.contract.ids import is_id
-from hitl_mcp.contract.models import Broadcast, LoopRequestFilter, RequestChange, RequestFilter, ReviewRequest
+from hitl_mcp.contract.models import (
+    Broadcast,
+    LoopRequestFilter,
+    NewAnswer,
+    RequestChange,
+    RequestFilter,
+    ReviewRequest,
+)
 from hitl_mcp.contract.states import Status
 from hitl_mcp.contract.teams import NewFeedback
 from hitl_mcp.errors import BadRequest
@@ -223,6 +230,15 @@ async def deliver_request(request_id: RequestId, agent: Asker, services: Service
     if request.status.is_open:
         raise BadRequest("Only the result of a closed request can be delivered", request.status.value)
     return reply("Delivery recorded", {"request_id": request.id, "first_delivered_at": request.first_delivered_at})
+
+
+@router.post(routes.REQUEST_CLIENT_ANSWER)
+async def answer_in_client(request_id: RequestId, answer: NewAnswer, agent: Asker, services: ServicesHere) -> Response:
+    """Pass on what the client's user answered in the client's own dialog: the one answer a key can give (H7).
+
+    Only for the key's own requests, only where the loop allows it, and marked `client_asserted` wherever it is shown.
+    """
+    return reply("Response recorded", whole(await services.lifecycle.decide_in_client(agent, request_id, answer)))
 
 
 @router.get(routes.REQUEST_EVENTS)

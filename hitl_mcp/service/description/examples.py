@@ -79,6 +79,7 @@ BODIES: dict[str, dict[str, Json]] = {
     "create_template": _only("A form of two fields", {"name": "Content review", "fields": _TEMPLATE_FIELDS}),
     "update_template": _only("Another name", {"name": "Article review"}),
     "invite_member": _only("A person", {"email": "grace@example.com", "name": "Grace"}),
+    "answer_in_client": _only("An approval", {"response_data": "approve", "revision": 1}),
     "respond": _only("An approval", {"response_data": "approve", "revision": 1, "comment": "Go ahead"}),
     "create_sign_in": _only("For the service's owner", {"typed": True}),
     "create_session": _only("A code", {"code": "K7QX-M2PA"}),
@@ -168,6 +169,8 @@ ANSWERED: Json = {
     "comment": "Go ahead",
 }
 """Fields of a request that a person has approved."""
+BY_CLIENT: Json = ANSWERED | {"response_channel": "client", "response_assurance": "client_asserted"}
+"""The same where the MCP client passed the answer on."""
 CLAIMED: Json = {"status": "claimed", "claimed_by": USER_ID, "claimed_by_user": _GRACE, "claimed_at": _MOMENT}
 CANCELLED: Json = {"status": "cancelled", "cancelled_at": _MOMENT}
 

@@ -14,7 +14,7 @@ from hitl_mcp.contract import routes
 from hitl_mcp.contract.local import ServiceStatus
 from hitl_mcp.contract.operating import Checks
 from hitl_mcp.service.description import shapes
-from hitl_mcp.service.description.examples import ANSWERED, CANCELLED, CLAIMED
+from hitl_mcp.service.description.examples import ANSWERED, BY_CLIENT, CANCELLED, CLAIMED
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,10 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("post", routes.REQUEST_DELIVERED): Operation(
         "deliver_request", "Say that the agent has the result", _one(200, "Recorded", shapes.Delivery),
         {**_REQUEST, 400: "Only the result of a closed request can be delivered"}),
+    ("post", routes.REQUEST_CLIENT_ANSWER): Operation(
+        "answer_in_client", "Pass on what the client's user answered",
+        _one(200, "Recorded, as `client_asserted`", shapes.OneRequest, BY_CLIENT),
+        {**_REQUEST, 409: "Already decided by Grace at 2026-03-02 09:30:00 UTC"}),
     ("get", routes.REQUEST_EVENTS): Operation(
         "request_events", "Read a request's event log", _one(200, "The log", shapes.History), _REQUEST),
     # first generation

@@ -19,7 +19,11 @@ from hitl_mcp.contract.configs import MomentConfig
 from hitl_mcp.contract.states import Channel
 from hitl_mcp.service.inbox.markdown import plain
 
-CHANNELS = {Channel.INBOX: "in the inbox", Channel.TERMINAL: "in a terminal"}
+CHANNELS = {
+    Channel.INBOX: "in the inbox",
+    Channel.TERMINAL: "in a terminal",
+    Channel.CLIENT: "in the agent's own program, which this service cannot check",
+}
 FIRST_LINE = 160
 
 

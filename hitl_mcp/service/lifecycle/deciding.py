@@ -12,10 +12,12 @@ from sqlalchemy import bindparam, or_, select, update
 
 from hitl_mcp.contract.answers import ResponseType, check_answer, read_config
 from hitl_mcp.contract.models import NewAnswer, ReviewRequest
+from hitl_mcp.contract.states import Assurance, Channel
 from hitl_mcp.contract.text import canonical
 from hitl_mcp.errors import AnswerRejected, BadRequest, Conflict
 from hitl_mcp.service import rows
-from hitl_mcp.service.actors import SYSTEM, Person
+from hitl_mcp.service.actors import SYSTEM, Agent, Person
+from hitl_mcp.service.lifecycle import client_answers
 from hitl_mcp.service.lifecycle.record import note
 from hitl_mcp.service.membership import IN_MY_LOOP
 from hitl_mcp.service.store.base import Tx
@@ -84,6 +86,24 @@ def decide(tx: Tx, person: Person, request_id: str, answer: NewAnswer) -> Review
     Raises: BadRequest when the answer does not fit, Conflict when somebody was first, it expired, is claimed by
         another, or changed since it was shown; NotFound.
     """
+    return _decided(tx, person, person.actor, request_id, answer)
+
+
+def decide_in_client(tx: Tx, agent: Agent, request_id: str, answer: NewAnswer, *, by_default: bool) -> ReviewRequest:
+    """Close a key's own request with what its client says its user answered: the one exception to D10 (H7).
+
+    Args:
+        by_default: whether this kind of service takes such answers where a loop's people have not said.
+
+    Raises: as `decide`; NotAllowed for another key's request, and where such answers are not taken.
+    """
+    asked = rows.find_own(tx, agent, request_id)
+    client_answers.check(tx, asked.loop_id, asked.priority, by_default=by_default)
+    behind = Person(agent.user_id, agent.client or "", Channel.CLIENT, Assurance.CLIENT_ASSERTED)
+    return _decided(tx, behind, agent.actor, request_id, answer)
+
+
+def _decided(tx: Tx, person: Person, actor: str, request_id: str, answer: NewAnswer) -> ReviewRequest:
     row = rows.columns_for(tx, person, request_id)
     if not rows.is_open(row, tx.now) or row["revision"] != answer.revision:
         _too_late(tx, person, request_id, answer.revision)
@@ -113,7 +133,7 @@ def decide(tx: Tx, person: Person, request_id: str, answer: NewAnswer) -> Review
         "channel": person.channel.value,
         "assurance": person.assurance.value,
     }
-    note(tx, request_id, seq, "completed", person.actor, data)
+    note(tx, request_id, seq, "completed", actor, data)
     return rows.find_view(tx, request_id)
 
 

@@ -10,7 +10,7 @@ from hitl_mcp.contract.models import Created, NewAnswer, RequestChange, ReviewRe
 from hitl_mcp.contract.routes import REQUEST
 from hitl_mcp.service import assignees, loops, rows
 from hitl_mcp.service.actors import Agent, Person
-from hitl_mcp.service.lifecycle import asking, deciding, feedback, once
+from hitl_mcp.service.lifecycle import asking, client_answers, deciding, feedback, once
 from hitl_mcp.service.lifecycle.asking import Asked
 from hitl_mcp.service.store.base import Store, Tx
 
@@ -27,10 +27,12 @@ class Lifecycle:
 
     Args:
         store: where requests live.
+        client_answers: answers that clients pass on are taken, where a loop's people have not said (H7).
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, client_answers: bool = False) -> None:
         self._store = store
+        self._client_answers = client_answers
         self._on_deadline: list[Callable[[int], None]] = []
 
     def on_deadline(self, listener: Callable[[int], None]) -> None:
@@ -39,7 +41,9 @@ class Lifecycle:
 
     async def create(self, agent: Agent, loop_id: str, asked: Asked, once_key: str | None) -> Created:
         """Ask; or find the same question (D12). Raises: BadRequest, Conflict, NotAllowed, NotFound (the loop)."""
-        unit = partial(_create, agent=agent, loop_id=loop_id, asked=asked, once_key=once_key)
+        unit = partial(
+            _create, agent=agent, loop_id=loop_id, asked=asked, once_key=once_key, by_default=self._client_answers
+        )
         created = await self._store.write(unit)
         self._deadline(created.request)
         return created
@@ -81,6 +85,13 @@ class Lifecycle:
         """A person's answer. See `deciding.decide`."""
         return await self._store.write(lambda tx: deciding.decide(tx, person, request_id, answer))
 
+    async def decide_in_client(self, agent: Agent, request_id: str, answer: NewAnswer) -> ReviewRequest:
+        """An answer that a client passes on. See `deciding.decide_in_client`."""
+        by_default = self._client_answers
+        return await self._store.write(
+            lambda tx: deciding.decide_in_client(tx, agent, request_id, answer, by_default=by_default)
+        )
+
     async def expire_due(self) -> int:
         """Close everything overdue, in short transactions; returns how many."""
         closed = 0
@@ -98,24 +109,27 @@ class Lifecycle:
             listener(due)
 
 
-def _create(tx: Tx, *, agent: Agent, loop_id: str, asked: Asked, once_key: str | None) -> Created:
-    reviewers, ahead = loops.before_asking(tx, agent, loop_id, COUNTED_AHEAD)
+def _create(tx: Tx, *, agent: Agent, loop_id: str, asked: Asked, once_key: str | None, by_default: bool) -> Created:
+    place = loops.before_asking(tx, agent, loop_id, COUNTED_AHEAD)
+    taken = client_answers.taken(place.client_answers, asked.new.priority, by_default=by_default)
     digest = once.asked_digest(loop_id, asked.new) if once_key else ""
     earlier = once.earlier(tx, agent, once_key, digest) if once_key else None
     if earlier is not None:
         notes = assignees.reach(tx, agent, loop_id, asked.new.review, inviting=False)
-        return _reply(earlier.request, reviewers, notes, joined=True, repeat=earlier.repeat)
+        taken = client_answers.taken(place.client_answers, earlier.request.priority, by_default=by_default)
+        return _reply(earlier.request, place.reached, notes, taken, joined=True, repeat=earlier.repeat)
     request = asking.create(tx, agent, loop_id, asked)
     notes = assignees.reach(tx, agent, loop_id, asked.new.review)
     if once_key:
         once.remember(tx, agent, once_key, digest, request.id)
-    return _reply(request, reviewers, notes, ahead=ahead)
+    return _reply(request, place.reached, notes, taken, ahead=place.ahead)
 
 
 def _reply(
     request: ReviewRequest,
     reviewers: int,
     notes: list[str],
+    client_answers: bool,
     *,
     joined: bool = False,
     repeat: bool = False,
@@ -134,6 +148,7 @@ def _reply(
         joined=joined,
         repeat=repeat,
         open_ahead=ahead,
+        client_answers=client_answers,
         notes=[*([CALLBACKS_LATER] if request.callback_url else []), *notes],
         request=request,
     )

@@ -80,7 +80,9 @@ loops = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     Column("archived_at", BigInteger),
+    Column("allow_client_answers", Integer),
 )
+"""`allow_client_answers`: 1 or 0 as a person has set it; null: as the kind of service has it (H7)."""
 
 members = Table(
     "members",

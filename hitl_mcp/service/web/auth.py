@@ -1,4 +1,4 @@
-"""Who is calling the API. Three credentials that never stand in for each other (D10).
+"""Who is calling the API. Three credentials that never stand in for each other (D10; its one exception is H7).
 
 A route names the actor it serves by its parameter's type: an agent with a scope (`LoopReader`, `Asker`, ...), a
 `ReviewerCaller`, a `ConsoleCaller`. A test walks every route with an agent's key.

@@ -1,4 +1,4 @@
-"""Templates of reviews, and what a request born as a review carries."""
+"""Templates of reviews, what a request born as a review carries, and whether a loop takes answers from clients."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ down_revision = "0002"
 def upgrade() -> None:
     op.add_column("requests", sa.Column("due_at", sa.BigInteger(), nullable=True))
     op.add_column("requests", sa.Column("review", sa.Text(), nullable=True))
+    op.add_column("loops", sa.Column("allow_client_answers", sa.Integer(), nullable=True))
     op.create_table(
         "templates",
         sa.Column("id", sa.String(length=24), nullable=False),
