@@ -18,6 +18,8 @@ from tests.matrix.installed import install_all
 from tests.node import CannotInstall
 
 ROOT = Path(__file__).parent.parent
+_IN_TWO = ("-n", "2", "--dist", "loadfile")
+"""Two processes side by side: much of a test's time is waiting for processes and pages."""
 
 
 def main(arguments: list[str]) -> int:
@@ -33,7 +35,7 @@ def main(arguments: list[str]) -> int:
         [*python, "ruff", "check", "."],
         [*python, "ruff", "format", "--check", "."],
         [*python, "pyright", "--pythonpath", sys.executable],
-        [*python, "pytest", *arguments],
+        [*python, "pytest", *_IN_TWO, *arguments],
     ]
     for step in steps:
         print("+", " ".join(step[1:]), flush=True)
