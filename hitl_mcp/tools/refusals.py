@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
 from pydantic import ValidationError
 
 from hitl_mcp.contract.answers import first_fault
+from hitl_mcp.tools.wording import EXAMPLES
 
 
 def explain(tool: str, cause: Exception) -> str:
@@ -15,5 +20,21 @@ def explain(tool: str, cause: Exception) -> str:
     """
     if isinstance(cause, ValidationError):
         where, why = first_fault(cause)
-        return f"{'.'.join(where) or 'arguments'}: {why}. Correct it and call {tool} again."
+        return f"{'.'.join(where) or 'arguments'}: {why}. Correct it and call {tool} again{_example(tool)}"
     return str(cause)
+
+
+def unknown_argument(tool: str, arguments: Mapping[str, Any], known: Iterable[str]) -> str | None:
+    """The words for an argument that the tool does not have: ignored, it would be a question other than was meant."""
+    names = list(known)
+    wrong = next((name for name in arguments if name not in names), None)
+    if wrong is None:
+        return None
+    close = get_close_matches(wrong, names, n=1)
+    meant = f"did you mean {close[0]}? " if close else ""
+    arguments_are = f"It has: {', '.join(names)}" if names else "It has none"
+    return f"{wrong[:80]}: {tool} has no such argument; {meant}{arguments_are}. Call it again{_example(tool)}"
+
+
+def _example(tool: str) -> str:
+    return f", like {tool}({EXAMPLES[tool]})." if tool in EXAMPLES else "."
