@@ -17,6 +17,7 @@ from benchmarks import (
     processes,
     processes_creates,
     sdk,
+    tools_tokens,
     waiting,
 )
 
@@ -31,6 +32,7 @@ def main() -> None:
     )
     for benchmark in (
         cold_start,
+        tools_tokens,
         decision_latency,
         creates,
         waiting,
