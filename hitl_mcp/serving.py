@@ -55,6 +55,7 @@ def mcp_over_http(settings: Settings) -> Mount:
         app = create_mcp_app(
             resolver_for, allowed_hosts=hosts, allowed_origins=[*origins, *listed(settings.cors_origins)],
             loop=settings.loop, wait_seconds=settings.wait_seconds, tools=settings.tools,
+            round_seconds=settings.round_seconds, state_key=lambda: keys.request_state_key,
         )  # fmt: skip
         async with app.running():
             yield app

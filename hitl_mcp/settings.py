@@ -58,6 +58,9 @@ class Settings(BaseSettings):
     ]
     loop: Annotated[str | None, Field(description="loop that questions go to when the agent names none")] = None
     wait_seconds: Annotated[float, Field(ge=0, le=3600, description="how long a tool call waits by default")] = 45
+    round_seconds: Annotated[
+        float, Field(ge=0.5, le=3600, description="how long one request waits where a call can go on in another")
+    ] = 40
     port: Annotated[int, Field(ge=0, le=65535, description="port of the local service; 0: chosen once, then kept")] = 0
     open_browser: Annotated[bool, Field(description="open the inbox when a question comes and no page shows it")] = True
     notify: Annotated[bool, Field(description="desktop notification for a new question")] = True

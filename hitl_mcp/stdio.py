@@ -43,11 +43,18 @@ def main() -> int:
             raise NotConfigured(problem)
         return open_backend(settings, tasks)
 
+    def state_key() -> bytes | None:
+        from hitl_mcp.sdk.local import request_state_key
+
+        return request_state_key(settings.data_dir) if settings is not None else None
+
     server = StdioServer(
         open_client,
         loop=settings.loop if settings else None,
         wait_seconds=settings.wait_seconds if settings else 45,
         tools=settings.tools if settings else "default",
+        round_seconds=settings.round_seconds if settings else 40,
+        state_key=state_key,
     )
     anyio.run(_serve, server)
     return 0

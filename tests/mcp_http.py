@@ -66,14 +66,16 @@ class Face:
         )
 
     @asynccontextmanager
-    async def client(self, transport: Transport, era: Era = "auto", key: str | None = None) -> AsyncGenerator[Client]:
-        """A real MCP client."""
-        async with self.http(key) as http, over_http(http, transport, era) as client:
+    async def client(
+        self, transport: Transport, era: Era = "auto", key: str | None = None, **more: Any
+    ) -> AsyncGenerator[Client]:
+        """A real MCP client; `more` are arguments of `Client`."""
+        async with self.http(key) as http, over_http(http, transport, era, **more) as client:
             yield client
 
 
 @asynccontextmanager
-async def over_http(http: httpx2.AsyncClient, transport: str, era: Era) -> AsyncGenerator[Client]:
+async def over_http(http: httpx2.AsyncClient, transport: str, era: Era, **more: Any) -> AsyncGenerator[Client]:
     """A real MCP client of the server that `http` is for, with its key.
 
     Args:
@@ -82,10 +84,10 @@ async def over_http(http: httpx2.AsyncClient, transport: str, era: Era) -> Async
     url = str(http.base_url).rstrip("/")
     if transport == "sse":
         headers = {"Authorization": http.headers["Authorization"]}
-        async with Client(sse_client(f"{url}/sse", headers=headers), mode=era) as client:
+        async with Client(sse_client(f"{url}/sse", headers=headers), mode=era, **more) as client:
             yield client
         return
-    async with Client(streamable_http_client(f"{url}/mcp", http_client=http), mode=era) as client:
+    async with Client(streamable_http_client(f"{url}/mcp", http_client=http), mode=era, **more) as client:
         yield client
 
 
@@ -97,18 +99,21 @@ async def face(folder: Path, **settings: Any) -> AsyncGenerator[Face]:
 
 
 @asynccontextmanager
-async def serving(here: World) -> AsyncGenerator[Face]:
-    """The MCP face of a service that runs."""
+async def serving(here: World, **more: Any) -> AsyncGenerator[Face]:
+    """The MCP face of a service that runs; `more` are arguments of `create_mcp_app`."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        async with _serving(here, listening) as served:
+        async with _serving(here, listening, more) as served:
             yield served
 
 
 @asynccontextmanager
-async def _serving(here: World, listening: socket.socket) -> AsyncGenerator[Face]:
+async def _serving(here: World, listening: socket.socket, more: dict[str, Any]) -> AsyncGenerator[Face]:
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     app = create_mcp_app(
-        lambda key: ThisService(here.found, key), allowed_hosts=[url.removeprefix("http://")], allowed_origins=[url]
+        lambda key: ThisService(here.found, key),
+        allowed_hosts=[url.removeprefix("http://")],
+        allowed_origins=[url],
+        **more,
     )
     server = _Server(uvicorn.Config(app, lifespan="off", log_config=None, access_log=False))
     async with app.running(), anyio.create_task_group() as tasks:

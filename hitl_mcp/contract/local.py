@@ -74,6 +74,11 @@ def proof(secret: bytes, nonce: str, port: int) -> str:
     return _derive(secret, "proof", nonce, str(port))
 
 
+def request_state_key(secret: bytes) -> bytes:
+    """What seals the state of an MCP call that goes on in another request; the same in every process of a backend."""
+    return bytes.fromhex(_derive(secret, "request state"))
+
+
 def inbox_host(secret: bytes) -> str:
     """The inbox's own host name: no other program on this machine shares its cookies or can guess it (H13)."""
     return f"x{_derive(secret, 'inbox host')[:24]}.localhost"

@@ -103,6 +103,15 @@ def read_state(folder: Path) -> tuple[ServiceState, bytes] | None:
         return None
 
 
+def request_state_key(folder: Path) -> bytes | None:
+    """What seals the states of MCP calls with this folder's service; None before there is one."""
+    try:
+        secret = bytes.fromhex((folder / SECRET_FILE).read_text(encoding="ascii").strip())
+    except (OSError, ValueError):
+        return None
+    return derive.request_state_key(secret)
+
+
 async def find(folder: Path) -> Found | None:
     """The folder's service, if it runs and proves to be ours; starts nothing and changes nothing."""
     known = read_state(folder)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import anyio
 
+from hitl_mcp.contract import local as derive
 from hitl_mcp.contract.states import Assurance
 from hitl_mcp.service.clock import Clock
 from hitl_mcp.service.feed import Feed
@@ -49,6 +50,11 @@ class Keys:
     def public_address(self) -> str:
         """What an agent may know and tell its user; on one machine it leads to a page that shows nothing (H13)."""
         return self.public_url or f"http://localhost:{self.port}"
+
+    @property
+    def request_state_key(self) -> bytes:
+        """What seals the states of MCP calls, in every process of this database."""
+        return derive.request_state_key(self.proof_secret)
 
     @property
     def is_secure(self) -> bool:

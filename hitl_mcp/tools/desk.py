@@ -24,6 +24,7 @@ from hitl_mcp.sdk.endpoint import Endpoint
 from hitl_mcp.sdk.watch import Watch
 from hitl_mcp.tools.deliveries import Deliveries
 from hitl_mcp.tools.results import READS, review_result, words_on
+from hitl_mcp.tools.rounds import ROUND_SECONDS
 
 BEAT_SECONDS = 8.0
 """Progress goes out this often: inside the 5 to 10 s that keeps patient hosts awake."""
@@ -54,6 +55,7 @@ class Desk:
         loop: the loop that questions go to when the agent names none.
         merges: the same question of this caller is asked once while it is open (H3).
         api_key_id: whose requests this caller may see; None where the backend knows one caller only.
+        round_seconds: how long one request waits where a call can go on in another.
     """
 
     def __init__(
@@ -64,18 +66,20 @@ class Desk:
         *,
         merges: bool = True,
         api_key_id: str | None = None,
+        round_seconds: float = ROUND_SECONDS,
     ) -> None:
         self._open = open_client
         self._tasks = tasks
         self._loop = loop
         self._api_key_id = api_key_id
+        self.round_seconds = round_seconds
         self._client: AsyncHITLClient | None = None
         self._process = secrets.token_hex(16) if merges else None
         self._deliveries = Deliveries(self._record, tasks)
         self._running = anyio.CancelScope()
         self._held: set[Watch] = set()
         self._mergeable: set[str] = set()
-        self._draining = False
+        self.draining = False
         self.users = 0
         self.left_at = 0.0
 
@@ -115,7 +119,7 @@ class Desk:
 
     def drain(self) -> None:
         """From now on no call waits: those that do return their handle at once."""
-        self._draining = True
+        self.draining = True
         for watch in self._held:
             watch.news.set()
 
@@ -160,18 +164,6 @@ class Desk:
             )
         return found[0]
 
-    async def ask(
-        self, ctx: Context[Any, Any], tool: str, loop: str | None, new: NewRequest, seconds: float
-    ) -> CallToolResult:
-        """Create the request, hold the call, and return where it stands."""
-        since = self.client.mark()
-        chosen = await self.loop_for(loop)
-        created, asked = await self.create(ctx, tool, chosen.id, new)
-        request = created.request
-        del new, created  # a call may wait for an hour with a thousand others
-        request = await self.hold(ctx, request, seconds, since)
-        return await self.result(ctx, request, asked)
-
     async def create(self, ctx: Context[Any, Any], tool: str, loop_id: str, new: NewRequest) -> tuple[Created, Asked]:
         """Create the request, or find the same question of this process (H3)."""
         if self._process is None:
@@ -191,22 +183,29 @@ class Desk:
         return created, Asked(created.joined and merges, created.repeat, created.open_ahead)
 
     async def result(
-        self, ctx: Context[Any, Any], request: ReviewRequest, asked: Asked | None = None
+        self, ctx: Context[Any, Any], request: ReviewRequest, asked: Asked | None = None, note: str = ""
     ) -> CallToolResult:
-        """The tool's result; a final one is followed until the agent has it."""
+        """The tool's result; a final one is followed until the agent has it.
+
+        Args:
+            note: what became of an answer given in the client's dialog.
+        """
         backend = await self.client.backend()
         asked = asked or Asked()
-        message = self.message(request, backend, asked)
+        message = self.message(request, backend, asked, note=note)
         self.hand_over(ctx, request)
         return review_result(request, backend, message, joined=asked.joined, repeat=asked.repeat)
 
-    def message(self, request: ReviewRequest, backend: Endpoint, asked: Asked, reads: str = READS) -> str:
+    def message(
+        self, request: ReviewRequest, backend: Endpoint, asked: Asked, reads: str = READS, note: str = ""
+    ) -> str:
         """Where the request stands and what to do next, in words. Raises: ToolError for an unreadable decision (H11).
 
         Args:
             reads: the tool that reads a request.
+            note: what else is to be said.
         """
-        notes = [backend.note] if backend.note else []
+        notes = [words for words in (note, backend.note) if words]
         ahead = asked.open_ahead
         if request.status.is_open and ahead:
             notes.append(f"{ahead} other question{'s wait' if ahead > 1 else ' waits'} as well.")
@@ -245,7 +244,7 @@ class Desk:
             since: the client's `mark` from before the request was read.
             reads: the tool that reads a request.
         """
-        if not request.status.is_open or seconds <= 0 or self._draining:
+        if not request.status.is_open or seconds <= 0 or self.draining:
             return request
         start = time.monotonic()
         end = start + seconds
@@ -255,7 +254,7 @@ class Desk:
         with self.client.watching(request, since) as watch:
             self._held.add(watch)
             try:
-                while watch.request.status.is_open and not self._draining and (now := time.monotonic()) < end:
+                while watch.request.status.is_open and not self.draining and (now := time.monotonic()) < end:
                     if listens and ((state := _state(watch.request)) != told or now >= beat):
                         told, beat = state, _grid(now + BEAT_SECONDS)
                         words = f"{state}; this call waits {end - now:.0f} s more"
@@ -282,7 +281,7 @@ class Desk:
             self._held.add(watch)
             try:
                 seen = request
-                while watch.request.status.is_open and not self._draining:
+                while watch.request.status.is_open and not self.draining:
                     await self._changed(watch, FOLLOW_SECONDS)
                     if watch.request != seen:
                         seen = watch.request
@@ -303,7 +302,7 @@ class Desk:
         until = time.monotonic() + seconds
         with anyio.move_on_after(seconds):
             await watch.news.wait()
-        if watch.news.is_set() and not self._draining:
+        if watch.news.is_set() and not self.draining:
             await watch.changed(until - time.monotonic())
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp.types import CallToolResult, ToolAnnotations
+from mcp.types import CallToolResult, InputRequiredResult, ToolAnnotations
 from pydantic import BaseModel, Field
 
 from hitl_mcp.contract.models import RequestFilter, ReviewRequest
@@ -16,6 +16,7 @@ from hitl_mcp.contract.outcome import Outcome, outcome_of
 from hitl_mcp.contract.states import Status
 from hitl_mcp.errors import BadRequest, Conflict, NotFound
 from hitl_mcp.tools import wording
+from hitl_mcp.tools.asking import check
 from hitl_mcp.tools.desk import Desk, Reception, client_name
 from hitl_mcp.tools.results import ReviewResult, plain
 
@@ -74,11 +75,11 @@ def register(server: HITLServer) -> None:
         ctx: Ctx,
         request_id: RequestId,
         wait_seconds: Annotated[float, Field(ge=0, le=3600, description=wording.WAIT)] = 0,
-    ) -> Annotated[CallToolResult, ReviewResult]:
+    ) -> Annotated[CallToolResult, ReviewResult] | InputRequiredResult:
         with ctx.request_context.lifespan_context.desk() as desk:
             since = desk.client.mark()
             request = await _known(desk, request_id)
-            return await desk.result(ctx, await desk.hold(ctx, request, wait_seconds, since))
+            return await check(desk, ctx, request, wait_seconds, since)
 
     @server.tool(title="List loops", description=wording.LOOPS, annotations=ToolAnnotations(read_only_hint=True))
     async def list_loops(ctx: Ctx) -> Annotated[CallToolResult, LoopList]:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from hitl_mcp.contract.models import ReviewRequest
 from hitl_mcp.contract.outcome import Outcome, outcome_of
-from hitl_mcp.contract.states import Kind, Status
+from hitl_mcp.contract.states import Assurance, Kind, Status
 from hitl_mcp.sdk.endpoint import Endpoint
 
 MAX_SHOWN = 4_000
@@ -137,6 +137,8 @@ def plain(sentence: str, structured: BaseModel) -> CallToolResult:
 
 def _sentence(request: ReviewRequest, outcome: Outcome) -> str:
     who = request.response_by_user.name if request.response_by_user else "a person"
+    if request.response_assurance is Assurance.CLIENT_ASSERTED:
+        who += " (answered in the client's own dialog, which this service cannot check)"
     when = f" at {request.response_at:%Y-%m-%d %H:%M} UTC" if request.response_at else ""
     said = _comment(request.response_comment)
     match outcome:

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp.types import CallToolResult, ToolAnnotations
+from mcp.types import CallToolResult, InputRequiredResult, ToolAnnotations
 from pydantic import Field, WithJsonSchema
 
 from hitl_mcp.contract.models import MAX_REQUEST_TEXT
 from hitl_mcp.contract.states import Kind
 from hitl_mcp.tools import wording
+from hitl_mcp.tools.asking import ask
 from hitl_mcp.tools.desk import Reception
 from hitl_mcp.tools.questions import AnswerType, Facts, Timeout, Urgency, Wait, checked_config, deadline, new_request
 from hitl_mcp.tools.results import ReviewResult
@@ -53,7 +54,7 @@ def register(server: HITLServer, default_wait: float, *, merges: bool) -> None:
         priority: Urgency = "medium",
         timeout_seconds: Timeout = DAY,
         wait_seconds: Wait = default_wait,
-    ) -> Annotated[CallToolResult, ReviewResult]:
+    ) -> Annotated[CallToolResult, ReviewResult] | InputRequiredResult:
         text = action if not reason else f"{action}\n\n**Why:** {reason}"
         facts = dict(context or {})
         if details:
@@ -61,8 +62,8 @@ def register(server: HITLServer, default_wait: float, *, merges: bool) -> None:
                 raise ToolError("context.details: give the details either as details or in context, not both.")
             facts["details"] = details
         with ctx.request_context.lifespan_context.desk() as desk:
-            return await desk.ask(
-                ctx, "request_human_approval", loop,
+            return await ask(
+                desk, ctx, "request_human_approval", loop,
                 new_request(
                     {"request_text": "action and reason"}, kind=Kind.APPROVAL, request_text=text,
                     context=facts or None, priority=priority, **deadline(timeout_seconds),
@@ -88,12 +89,12 @@ def register(server: HITLServer, default_wait: float, *, merges: bool) -> None:
         priority: Urgency = "medium",
         timeout_seconds: Timeout = DAY,
         wait_seconds: Wait = default_wait,
-    ) -> Annotated[CallToolResult, ReviewResult]:
+    ) -> Annotated[CallToolResult, ReviewResult] | InputRequiredResult:
         config = response_config or {}
         checked_config("ask_human", response_type, config, default_response)
         with ctx.request_context.lifespan_context.desk() as desk:
-            return await desk.ask(
-                ctx, "ask_human", loop,
+            return await ask(
+                desk, ctx, "ask_human", loop,
                 new_request(
                     {"request_text": "question"}, kind=Kind.QUESTION, request_text=question,
                     response_type=response_type, response_config=config, default_response=default_response,

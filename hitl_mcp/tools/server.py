@@ -30,6 +30,7 @@ from hitl_mcp.errors import HITLError
 from hitl_mcp.tools.desk import Reception
 from hitl_mcp.tools.face import Face
 from hitl_mcp.tools.refusals import explain, unknown_argument
+from hitl_mcp.tools.rounds import StateKey, no_key, security
 from hitl_mcp.tools.tasks import ReviewTasks
 from hitl_mcp.tools.wording import ICON, INSTRUCTIONS, TITLE
 
@@ -52,6 +53,7 @@ class HITLServer(MCPServer[Reception]):
             The compat tools wait only where it does.
         merges: asking the same twice is one question (H3).
         tools: which tools are served; everything but tools belongs to the default ones.
+        state_key: seals what a call leaves for its next round.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class HITLServer(MCPServer[Reception]):
         wait_seconds: float,
         merges: bool,
         tools: ToolSet = "default",
+        state_key: StateKey = no_key,
     ) -> None:
         self._default = tools == "default"
         served = _default(wait_seconds, merges=merges) if self._default else _compat(merges=merges)
@@ -76,6 +79,7 @@ class HITLServer(MCPServer[Reception]):
             extensions=[ReviewTasks()] if self._default else None,
             log_level="WARNING",
             lifespan=lambda _: reception(),
+            request_state_security=security(state_key),
             cache_hints={
                 "tools/list": _UNCHANGING,
                 "prompts/list": _UNCHANGING,

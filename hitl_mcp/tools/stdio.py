@@ -13,6 +13,7 @@ from mcp.server.stdio import stdio_server
 
 from hitl_mcp.tools.deliveries import Deliveries, TellingStream
 from hitl_mcp.tools.desk import Desk, Opener, Reception
+from hitl_mcp.tools.rounds import ROUND_SECONDS, StateKey, no_key
 from hitl_mcp.tools.server import HITLServer, ToolSet
 
 
@@ -24,14 +25,26 @@ class StdioServer:
         loop: the loop that questions go to when the agent names none.
         wait_seconds: how long a call waits when the agent does not say.
         tools: which tools are served.
+        round_seconds: how long one request waits where a call can go on in another.
+        state_key: seals what a call leaves for its next round.
     """
 
     def __init__(
-        self, open_client: Opener, *, loop: str | None = None, wait_seconds: float = 45, tools: ToolSet = "default"
+        self,
+        open_client: Opener,
+        *,
+        loop: str | None = None,
+        wait_seconds: float = 45,
+        tools: ToolSet = "default",
+        round_seconds: float = ROUND_SECONDS,
+        state_key: StateKey = no_key,
     ) -> None:
         self._open_client = open_client
         self._loop = loop
-        self._server = HITLServer(self._opened, wait_seconds=wait_seconds, merges=True, tools=tools)
+        self._round_seconds = round_seconds
+        self._server = HITLServer(
+            self._opened, wait_seconds=wait_seconds, merges=True, tools=tools, state_key=state_key
+        )
         self._told: TellingStream | None = None
         self._tasks: anyio.abc.TaskGroup | None = None
         self._closed = anyio.Event()
@@ -40,7 +53,7 @@ class StdioServer:
     async def _opened(self) -> AsyncGenerator[Reception]:
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
-            desk = Desk(self._open_client, tasks, self._loop)
+            desk = Desk(self._open_client, tasks, self._loop, round_seconds=self._round_seconds)
             try:
                 yield _OneCaller(desk, self._told)
             finally:

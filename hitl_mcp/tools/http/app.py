@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import anyio
+import anyio.abc
 from mcp.server.mcpserver import Context
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
@@ -19,6 +21,7 @@ from hitl_mcp.tools.http.door import Door, refuse
 from hitl_mcp.tools.http.exchange import Exchange, Standing, exchange_of
 from hitl_mcp.tools.http.keys import KeyVerifier, ResolverFor
 from hitl_mcp.tools.http.sse import SSESessions
+from hitl_mcp.tools.rounds import ROUND_SECONDS, StateKey, no_key
 from hitl_mcp.tools.server import HITLServer, ToolSet
 
 STREAMABLE = "/mcp"
@@ -44,6 +47,8 @@ def create_mcp_app(
     loop: str | None = None,
     wait_seconds: float = 45,
     tools: ToolSet = "default",
+    round_seconds: float = ROUND_SECONDS,
+    state_key: StateKey = no_key,
 ) -> MCPOverHTTP:
     """The MCP face over HTTP.
 
@@ -55,9 +60,13 @@ def create_mcp_app(
         loop: the loop that questions go to when the agent names none.
         wait_seconds: how long a call waits when the agent does not say.
         tools: which tools are served.
+        round_seconds: how long one request waits where a call can go on in another.
+        state_key: the key that all processes of the backend share, so that a call can go on in another.
     """
     security = TransportSecuritySettings(allowed_hosts=list(allowed_hosts), allowed_origins=list(allowed_origins))
-    return MCPOverHTTP(resolver_for, security, loop, wait_seconds, tools)
+    server = partial(HITLServer, wait_seconds=wait_seconds, merges=False, tools=tools, state_key=state_key)
+    desks = partial(Callers, resolver_for, loop, round_seconds)
+    return MCPOverHTTP(resolver_for, security, server, desks)
 
 
 class MCPOverHTTP:
@@ -74,14 +83,12 @@ class MCPOverHTTP:
         self,
         resolver_for: ResolverFor,
         security: TransportSecuritySettings,
-        loop: str | None,
-        wait_seconds: float,
-        tools: ToolSet,
+        server: Callable[[Callable[[], AbstractAsyncContextManager[Reception]]], HITLServer],
+        desks: Callable[[anyio.abc.TaskGroup], Callers],
     ) -> None:
-        self._resolver_for = resolver_for
-        self._loop = loop
+        self._desks = desks
         self._verifier = KeyVerifier(resolver_for)
-        self._server = HITLServer(self._opened, wait_seconds=wait_seconds, merges=False, tools=tools)
+        self._server = server(self._opened)
         self._streamable = StreamableHTTPSessionManager(
             self._server.lowlevel, security_settings=security, max_request_body_size=MAX_BODY_BYTES,
             max_sessions=MAX_SESSIONS,
@@ -106,7 +113,7 @@ class MCPOverHTTP:
     @asynccontextmanager
     async def _opened(self) -> AsyncGenerator[Reception]:
         async with anyio.create_task_group() as tasks:
-            self._callers = callers = Callers(self._resolver_for, self._loop, tasks)
+            self._callers = callers = self._desks(tasks)
             tasks.start_soon(callers.run)
             try:
                 yield _ManyCallers(callers)

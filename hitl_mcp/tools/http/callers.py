@@ -26,12 +26,16 @@ class Callers:
     Args:
         resolver_for: finds the backend as a key's owner.
         loop: the loop that questions go to when the agent names none.
+        round_seconds: how long one request waits where a call can go on in another.
         tasks: runs the clients.
     """
 
-    def __init__(self, resolver_for: ResolverFor, loop: str | None, tasks: anyio.abc.TaskGroup) -> None:
+    def __init__(
+        self, resolver_for: ResolverFor, loop: str | None, round_seconds: float, tasks: anyio.abc.TaskGroup
+    ) -> None:
         self._resolver_for = resolver_for
         self._loop = loop
+        self._round_seconds = round_seconds
         self._tasks = tasks
         self._desks: OrderedDict[bytes, Desk] = OrderedDict()
         self._draining = False
@@ -77,7 +81,12 @@ class Callers:
     def _opened(self, key: str, api_key_id: str) -> Desk:
         resolver = self._resolver_for(key)
         desk = Desk(
-            lambda _: AsyncHITLClient.at(resolver), self._tasks, self._loop, merges=False, api_key_id=api_key_id
+            lambda _: AsyncHITLClient.at(resolver),
+            self._tasks,
+            self._loop,
+            merges=False,
+            api_key_id=api_key_id,
+            round_seconds=self._round_seconds,
         )  # H3: over HTTP nothing is merged implicitly
         if self._draining:
             desk.drain()
