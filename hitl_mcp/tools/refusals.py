@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ValidationError
 
 from hitl_mcp.contract.answers import first_fault
-from hitl_mcp.tools.wording import EXAMPLES
+from hitl_mcp.tools.wording import EXAMPLES, VALUES
 
 
 def explain(tool: str, cause: Exception) -> str:
@@ -20,7 +21,7 @@ def explain(tool: str, cause: Exception) -> str:
     """
     if isinstance(cause, ValidationError):
         where, why = first_fault(cause)
-        return f"{'.'.join(where) or 'arguments'}: {why}. Correct it and call {tool} again{_example(tool)}"
+        return f"{'.'.join(where) or 'arguments'}: {why}. Correct it and call {tool} again{_example(tool, where)}"
     return str(cause)
 
 
@@ -31,10 +32,15 @@ def unknown_argument(tool: str, arguments: Mapping[str, Any], known: Iterable[st
     if wrong is None:
         return None
     close = get_close_matches(wrong, names, n=1)
-    meant = f"did you mean {close[0]}? " if close else ""
-    arguments_are = f"It has: {', '.join(names)}" if names else "It has none"
-    return f"{wrong[:80]}: {tool} has no such argument; {meant}{arguments_are}. Call it again{_example(tool)}"
+    meant = f" Did you mean {close[0]}?" if close else ""
+    listed = ", ".join(names) or "none"
+    again = f"Call it again{_example(tool, close)}"
+    return f"{wrong[:80]}: {tool} has no such argument.{meant} Its arguments: {listed}. {again}"
 
 
-def _example(tool: str) -> str:
-    return f", like {tool}({EXAMPLES[tool]})." if tool in EXAMPLES else "."
+def _example(tool: str, where: Sequence[str]) -> str:
+    """A call that is well formed, with the argument at fault."""
+    if tool not in EXAMPLES:
+        return "."
+    shown = EXAMPLES[tool] | {name: VALUES[name] for name in where[:1] if name in VALUES}
+    return f", like {tool}({json.dumps(shown)})."

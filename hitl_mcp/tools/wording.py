@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from typing import Any
 
 TITLE = "hitl_mcp"
 _TICK = (
@@ -39,13 +40,26 @@ TIMEOUT = "How long people have to decide, in seconds. After that nobody can ans
 LOOP = "Loop id or name; not needed when there is only one"
 CONTEXT = 'Facts that help to decide, shown as a table, e.g. {"environment": "production"}'
 
-EXAMPLES = {
-    "request_human_approval": '{"action": "Restart db1", "reason": "It leaks memory"}',
-    "ask_human": '{"question": "Which one?", "response_type": "single_select", '
-    '"response_config": {"options": ["A", "B"]}}',
-    "check_request": '{"request_id": "65f1a0c2d4e5f60718293a4b", "wait_seconds": 45}',
-    "list_loops": "{}",
-    "list_requests": '{"status": "pending", "limit": 20}',
-    "cancel_request": '{"request_id": "65f1a0c2d4e5f60718293a4b"}',
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "request_human_approval": {"action": "Restart db1", "reason": "It leaks memory"},
+    "ask_human": {
+        "question": "Which one?",
+        "response_type": "single_select",
+        "response_config": {"options": ["A", "B"]},
+    },
+    "check_request": {"request_id": "65f1a0c2d4e5f60718293a4b", "wait_seconds": 45},
+    "list_loops": {},
+    "list_requests": {"status": "pending", "limit": 20},
+    "cancel_request": {"request_id": "65f1a0c2d4e5f60718293a4b"},
 }
 """A call of each tool that is well formed."""
+VALUES: dict[str, Any] = {
+    "details": "`systemctl restart db1`",
+    "context": {"environment": "production"},
+    "loop": "Default",
+    "priority": "high",
+    "timeout_seconds": 3600,
+    "wait_seconds": 45,
+    "default_response": "A",
+}
+"""A value for each further argument; errors show it."""
