@@ -12,6 +12,7 @@ from benchmarks import (
     cold_start,
     creates,
     decision_latency,
+    dialog_race,
     http_waiting,
     parts,
     processes,
@@ -41,6 +42,7 @@ def main() -> None:
         processes_creates,
         sdk,
         cloud,
+        dialog_race,
     ):
         benchmark.run(quick=quick)
 

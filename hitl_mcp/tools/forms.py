@@ -59,7 +59,7 @@ def _field(config: ResponseConfig, *, titled: bool) -> _Schema | None:
             items = {"anyOf": _titles([(option.value, option.label) for option in config.options])}
             return {"type": "array", "items": items, "minItems": least} | most
         case RatingConfig():
-            whole = config.scale_step.is_integer() and config.scale_min.is_integer()
+            whole = float(config.scale_step).is_integer() and float(config.scale_min).is_integer()
             marks = "; ".join(f"{at}: {meaning}" for at, meaning in (config.labels or {}).items())
             words = f"{config.scale_min:g} to {config.scale_max:g} in steps of {config.scale_step:g}"
             return _number(config.scale_min, config.scale_max, f"{words}. {marks}".strip(" ."), whole=whole)
