@@ -11,7 +11,7 @@ from mcp.types import CallToolResult, InputRequiredResult
 
 from hitl_mcp.contract.models import NewRequest, ReviewRequest
 from hitl_mcp.tools import rounds
-from hitl_mcp.tools.desk import Asked, Desk
+from hitl_mcp.tools.desk import Asked, Desk, client_name
 from hitl_mcp.tools.dialog import Passed, dialog_for, given_in, pass_on, race
 
 Ctx = Context[Any, Any]
@@ -29,13 +29,15 @@ async def ask(desk: Desk, ctx: Ctx, tool: str, loop: str | None, new: NewRequest
     chosen = await desk.loop_for(loop)
     created, asked = await desk.create(ctx, tool, chosen.id, new)
     request, dialog = created.request, None
-    if seconds > 0 and not desk.draining:
+    if seconds > 0 and not desk.draining and not desk.silence.keeps(client_name(ctx)):
         dialog = dialog_for(ctx, chosen.name, created, await desk.client.backend())
     del new, created  # a call may wait for an hour with a thousand others
     if dialog is None:
         return await _wait(desk, ctx, Passed(request), _state(request, seconds, asked), since)
     if rounds.is_modern(ctx):
-        return _state(request, seconds, asked, dialog.shown).handed_out(dialog.request)
+        state = _state(request, seconds, asked, dialog.shown)
+        desk.silence.asked(client_name(ctx), state.until)
+        return state.handed_out(dialog.request)
     hold = partial(desk.hold, ctx, request, seconds, since)
     passed = await race(ctx, desk.client, dialog, request, hold)
     return await desk.result(ctx, passed.request, asked, passed.note)
@@ -52,6 +54,8 @@ async def check(desk: Desk, ctx: Ctx, request: ReviewRequest, seconds: float, si
 
 
 async def _go_on(desk: Desk, ctx: Ctx, state: rounds.State, since: int | None) -> Result:
+    if ctx.input_responses:
+        desk.silence.broken(client_name(ctx))
     passed = Passed(await desk.known(state.request_id), state.note)
     if state.shown is not None:
         passed = await pass_on(desk.client, passed.request, given_in(ctx), state.shown)

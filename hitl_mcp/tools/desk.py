@@ -23,6 +23,7 @@ from hitl_mcp.sdk.aio import AsyncHITLClient
 from hitl_mcp.sdk.endpoint import Endpoint
 from hitl_mcp.sdk.watch import Watch
 from hitl_mcp.tools.deliveries import Deliveries
+from hitl_mcp.tools.dialog import Silence
 from hitl_mcp.tools.results import READS, review_result, words_on
 from hitl_mcp.tools.rounds import ROUND_SECONDS
 
@@ -80,6 +81,7 @@ class Desk:
         self._held: set[Watch] = set()
         self._mergeable: set[str] = set()
         self.draining = False
+        self.silence = Silence()
         self.users = 0
         self.left_at = 0.0
 

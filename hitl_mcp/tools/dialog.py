@@ -8,6 +8,7 @@ when somebody was first. A page to open is offered where a client can do only th
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
@@ -26,6 +27,8 @@ from hitl_mcp.tools.results import page_of
 URLS_SINCE = "2025-11-25"
 PASS_ON_SECONDS = 15.0
 """An answer that was given is passed on even when the call ends at that moment."""
+
+TRIED_AGAIN_SECONDS = 3600.0
 
 LATE = "An answer given in the client's dialog came after that and was not recorded."
 
@@ -56,6 +59,33 @@ class Passed(NamedTuple):
 
     request: ReviewRequest
     note: str = ""
+
+
+class Silence:
+    """Which clients have let the time of a call pass without a word on its dialog.
+
+    A modern client keeps the call to itself while its dialog is open. One that declares dialogs and never shows them
+    would lose every call so; it loses one, and is then waited for as if it had none.
+    """
+
+    def __init__(self) -> None:
+        self._since: dict[str | None, float] = {}
+
+    def asked(self, client: str | None, until: float) -> None:
+        """A client was given a dialog for a call that ends at `until`, in seconds since 1970."""
+        self._since.setdefault(client, until)
+
+    def broken(self, client: str | None) -> None:
+        """A client has said what became of a dialog."""
+        self._since.pop(client, None)
+
+    def keeps(self, client: str | None) -> bool:
+        """Whether this client keeps silent. It is tried again later, because its user may only have ended a call."""
+        since = self._since.get(client)
+        if since is not None and time.time() > since + TRIED_AGAIN_SECONDS:
+            del self._since[client]
+            return False
+        return since is not None and time.time() > since
 
 
 def dialog_for(ctx: Context[Any, Any], loop: str, created: Created, backend: Endpoint) -> Dialog | None:

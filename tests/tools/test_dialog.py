@@ -160,6 +160,22 @@ async def test_a_host_that_never_shows_its_dialogs_loses_nothing(folder: Path, t
         assert checked["outcome"] == "approved"
 
 
+async def test_a_host_that_keeps_silent_loses_one_call_and_no_other(folder: Path) -> None:
+    async def does(user: User) -> ElicitResult:
+        host.cancel()
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    user = User(folder, does)
+    async with user_client(user, "http") as client:
+        with anyio.CancelScope() as host:
+            await client.call_tool("request_human_approval", APPROVAL | {"wait_seconds": 0.1})
+        asked = await only_open(await reviewer_of(folder))
+        await held(client, {"request_id": asked, "wait_seconds": 0.3}, "check_request")
+        pending = await held(client, APPROVAL | {"wait_seconds": 0.1, "action": "Another"})
+    assert pending["outcome"] == "pending" and len(user.shown) == 1
+
+
 QUESTIONS: list[tuple[str, dict[str, Any], Any, Any, dict[str, Any]]] = [
     ("single_select", {"options": ["Blue", "Dark Green"]}, "Dark Green", "Dark Green", {"type": "string"}),
     (
