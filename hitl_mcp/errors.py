@@ -27,10 +27,14 @@ class. "Nobody decided in time" and "a person said no" are results, never except
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar, cast
+
+MAX_WORDS = 10_000
+"""What is shown of a refusal; its words come from outside, and may go to an agent."""
 
 
 class HITLError(Exception):
@@ -111,8 +115,8 @@ class Refused(HITLError):
     default_status: ClassVar[int] = 400
 
     def __init__(self, message: str, details: Any = None, *, status: int | None = None) -> None:
-        super().__init__(message if details is None else f"{message}: {_shown(details)}")
-        self.message = message
+        self.message = _cut(message)
+        super().__init__(self.message if details is None else _cut(f"{self.message}: {_shown(details)}"))
         self.details = details
         self.status = status or self.default_status
 
@@ -120,7 +124,11 @@ class Refused(HITLError):
     def retry_after(self) -> float | None:
         """Seconds after which the same call may succeed, where the service says so."""
         value = self._known.get("retry_after")
-        return float(value) if isinstance(value, int | float) else None
+        try:
+            seconds = float(value) if isinstance(value, int | float) else math.nan
+        except OverflowError:
+            return None
+        return seconds if 0 <= seconds < math.inf else None
 
     @property
     def _known(self) -> dict[str, Any]:
@@ -169,7 +177,9 @@ class Conflict(Refused):
     @property
     def decided_by(self) -> str | None:
         """Who was first, where the service says so."""
-        who = next((self._known[name] for name in ("by", "decided_by", "response_by_user") if name in self._known), None)
+        who = next(
+            (self._known[name] for name in ("by", "decided_by", "response_by_user") if name in self._known), None
+        )
         named: Any = cast("dict[str, Any]", who).get("name") if isinstance(who, dict) else who
         return str(named) if named else None
 
@@ -206,6 +216,10 @@ def refusal(status: int, message: str, details: Any = None) -> Refused:
     """The error that stands for an HTTP status."""
     cls = ServiceFault if status >= 500 else _BY_STATUS.get(status, BadRequest)
     return cls(message, details, status=status)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_WORDS else f"{text[:MAX_WORDS]}…"
 
 
 def _shown(details: Any) -> str:

@@ -11,6 +11,7 @@ import click
 from hitl_mcp import __version__
 from hitl_mcp.errors import HITLError
 from hitl_mcp.settings import Settings, read_settings
+from hitl_mcp.terminal import visible
 
 T = TypeVar("T")
 
@@ -38,7 +39,7 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except HITLError as error:
-            raise _Failure(str(error)) from None
+            raise _Failure(visible(str(error))) from None  # a backend may have a say in it
 
 
 class _Failure(click.ClickException):

@@ -11,6 +11,10 @@ from hitl_mcp.cli.group import main, run
 from hitl_mcp.contract import routes
 from hitl_mcp.errors import HITLError, NotConfigured
 from hitl_mcp.settings import Settings, read_settings
+from hitl_mcp.terminal import one_line
+
+MOST_WORDS = 1_000
+"""Of one finding: a backend may have a say in it."""
 
 
 @main.command()
@@ -25,7 +29,7 @@ def doctor(request_id: str | None) -> None:
     async def work() -> bool:
         broken = False
         async for found in examine(read_settings(), request_id):
-            click.echo(f"{found.level:5} {found.subject}: {found.words}")
+            click.echo(f"{found.level:5} {found.subject}: {one_line(found.words, MOST_WORDS)}")
             broken = broken or found.level == "fail"
         return broken
 

@@ -9,7 +9,7 @@ Validators of what only a client reads are built at first use (`defer_build`), b
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -45,6 +45,12 @@ def _of_our_time(at: datetime) -> datetime:
     return at
 
 
+def _with_zone(at: datetime) -> datetime:
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+_Moment = Annotated[datetime, AfterValidator(_with_zone)]
+"""A time in an answer. One without a zone is UTC, so that two times can always be compared."""
 _DueAt = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_of_our_time)]
 _RequestText = Annotated[str, Field(min_length=1, max_length=MAX_REQUEST_TEXT), STORABLE]
 _Timeout = Annotated[int, Field(ge=MIN_TIMEOUT, le=DEFERRED_TIMEOUT)]
@@ -199,16 +205,16 @@ class ReviewRequest(Record):
     platform: str
     platform_version: str | None = None
     user_agent: str | None = None
-    timeout_at: datetime
-    created_at: datetime
-    updated_at: datetime
+    timeout_at: _Moment
+    created_at: _Moment
+    updated_at: _Moment
     claimed_by: str | None = None
     claimed_by_user: Reviewer | None = None
-    claimed_at: datetime | None = None
-    cancelled_at: datetime | None = None
+    claimed_at: _Moment | None = None
+    cancelled_at: _Moment | None = None
     response_by: str | None = None
     response_by_user: Reviewer | None = None
-    response_at: datetime | None = None
+    response_at: _Moment | None = None
     response_data: Any = None
     response_comment: str | None = None
     response_channel: Channel | None = None
@@ -216,15 +222,15 @@ class ReviewRequest(Record):
     response_time_seconds: float | None = None
     decided_revision: int | None = None
     decision: str | None = None
-    first_delivered_at: datetime | None = None
+    first_delivered_at: _Moment | None = None
     image_url: str | None = None
     media: dict[str, Any] | None = None
     images: list[Image] = Field(default_factory=list["Image"])
     callback_url: str | None = None
     tags: list[str] | None = None
-    broadcasted_at: datetime | None = None
+    broadcasted_at: _Moment | None = None
     dialect: str | None = None
-    due_at: datetime | None = None
+    due_at: _Moment | None = None
     review: dict[str, Any] | None = None
 
 
@@ -243,7 +249,7 @@ class Created(Record):
     processing_type: str
     type: str
     priority: Priority
-    timeout_at: datetime
+    timeout_at: _Moment
     broadcasted_to: int
     notifications_sent: int
     polling_url: str
@@ -272,8 +278,8 @@ class Loop(BaseModel):
     creator_id: str
     member_count: int
     pending_count: int
-    created_at: datetime
-    updated_at: datetime
+    created_at: _Moment
+    updated_at: _Moment
     members: list[Member] | None = None
     invite_code: str | None = None
     join_url: str | None = None

@@ -72,6 +72,21 @@ def _reader(shape: Any, *path: str) -> Callable[[Any], Any]:
     return read
 
 
+def _the_request(request_id: str) -> Callable[[Any], ReviewRequest]:
+    """Reads one request, which must be the one that was asked for: an answer belongs to its own question (H4)."""
+
+    def read(data: Any) -> ReviewRequest:
+        request: ReviewRequest = _request(data)
+        if request.id.casefold() != request_id.casefold():
+            raise ContractBroken(
+                "The backend answered with another request than was asked for. It was not taken for a decision; look "
+                "at what stands between this client and the backend, such as a proxy with a cache."
+            )
+        return request
+
+    return read
+
+
 _created = _reader(Created)
 _request = _reader(ReviewRequest, "request")
 _requests = _reader(list[ReviewRequest], "requests")
@@ -167,7 +182,7 @@ def create_first_generation(loop: str, body: dict[str, Any], once_key: str | Non
 
 def get_request(request_id: str) -> Call[ReviewRequest]:
     """One request as it stands."""
-    return Call("get_request", "GET", routes.REQUEST.format(request_id=_part(request_id)), _request)
+    return Call("get_request", "GET", routes.REQUEST.format(request_id=_part(request_id)), _the_request(request_id))
 
 
 def list_requests(wanted: RequestFilter) -> Call[list[ReviewRequest]]:
@@ -187,7 +202,7 @@ def update_request(request_id: str, change: RequestChange) -> Call[ReviewRequest
     """Change an open request. Each sending is a revision of its own, so it is not repeated."""
     body = change.model_dump(mode="json", exclude_unset=True)
     path = routes.REQUEST.format(request_id=_part(request_id))
-    return Call("update_request", "PATCH", path, _request, body=body, repeatable=False)
+    return Call("update_request", "PATCH", path, _the_request(request_id), body=body, repeatable=False)
 
 
 def update_review(review_id: str, change: RequestChange) -> Call[tuple[ReviewRequest, list[str]]]:
@@ -196,7 +211,7 @@ def update_review(review_id: str, change: RequestChange) -> Call[tuple[ReviewReq
     path = routes.REQUEST.format(request_id=_part(review_id))
 
     def read(data: Any) -> tuple[ReviewRequest, list[str]]:
-        return _request(data), _notes(data)
+        return _the_request(review_id)(data), _notes(data)
 
     return Call("update_request", "PATCH", path, read, body=body, repeatable=False)
 
@@ -204,7 +219,7 @@ def update_review(review_id: str, change: RequestChange) -> Call[tuple[ReviewReq
 def cancel_request(request_id: str) -> Call[ReviewRequest]:
     """Withdraw."""
     path = routes.REQUEST.format(request_id=_part(request_id))
-    return Call("cancel_request", "DELETE", path, _request, repeatable=False)
+    return Call("cancel_request", "DELETE", path, _the_request(request_id), repeatable=False)
 
 
 def add_feedback(request_id: str, feedback: Feedback) -> Call[None]:
@@ -245,7 +260,14 @@ def deliver_request(request_id: str) -> Call[None]:
 def answer_in_client(request_id: str, answer: NewAnswer) -> Call[ReviewRequest]:
     """What the client's user answered. Sent again it is refused, because the request is closed then."""
     path = routes.REQUEST_CLIENT_ANSWER.format(request_id=_part(request_id))
-    return Call("answer_in_client", "POST", path, _request, body=answer.model_dump(mode="json"), repeatable=False)
+    return Call(
+        "answer_in_client",
+        "POST",
+        path,
+        _the_request(request_id),
+        body=answer.model_dump(mode="json"),
+        repeatable=False,
+    )
 
 
 def list_changes(after: int | None) -> Call[tuple[list[Change], int]]:

@@ -148,16 +148,17 @@ class Connection:
             ) as response:
                 http.check_proof(endpoint, nonce, response)
                 if response.status_code != 200:
-                    envelope_data(response.status_code, await response.aread())
+                    with anyio.fail_after(self._timeout):
+                        envelope_data(response.status_code, await http.read_whole(response))
                 position = 0
-                async for line in response.aiter_lines():
+                async for line in http.lines(response):
                     if line.startswith("id: "):
                         position = int(line[4:])
                     elif line == "event: ready":
                         yield position
                     elif line.startswith('data: {"'):
                         yield Change.model_validate_json(line[6:])
-        except http.TransportError as error:
+        except (http.TransportError, TimeoutError) as error:
             await self._lost(endpoint)
             raise Unreachable(f"The event stream broke ({type(error).__name__})") from error
         except (Unreachable, NotAuthorised):

@@ -14,6 +14,11 @@ def envelope_data(status: int, body: bytes) -> Any:
 
     Raises: a Refused subclass for an answer that says no, ContractBroken for one that cannot be read.
     """
+    if 300 <= status < 400:
+        raise ContractBroken(
+            f"The backend points to another address (status {status}), which was not followed, because the key would "
+            "go there too. Set HITL_BASE_URL to the address at which the backend itself answers."
+        )
     try:
         parsed = from_json(body)
     except ValueError:

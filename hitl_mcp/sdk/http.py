@@ -6,8 +6,8 @@ import hmac
 import secrets
 import ssl
 import string
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import anyio
@@ -26,8 +26,21 @@ TransportError = httpx2.RequestError
 NotConnected = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 """Failures before anything was sent; repeating is always safe."""
 
+MAX_ANSWER_BYTES = 32 * 2**20
+"""Far more than the longest list; without a bound a backend, or what stands before it, could fill the memory."""
+_CODINGS = {"", "identity", "gzip", "deflate"}
+"""One coding at most: a second one would multiply what the first unpacks to."""
+_LEAST_KEY = 8
 CALL_SECONDS = 30.0
 """How long a plain call may take: a little more than the service's own limit for a unit of work."""
+
+
+class Reply(NamedTuple):
+    """What came back, read whole."""
+
+    status_code: int
+    headers: Mapping[str, str]
+    content: bytes
 
 
 def new_client(
@@ -97,6 +110,43 @@ async def probe(url: str, seconds: float) -> int:
         raise Unreachable(str(error) or type(error).__name__) from error
 
 
+async def lines(response: HTTPResponse) -> AsyncIterator[str]:
+    """The lines of an event stream.
+
+    Ended by a line feed only: the library's own also end at U+2028 and the like, which stand in people's texts.
+
+    Raises: Unreachable for a line that is longer than any answer may be.
+    """
+    rest = b""
+    _check_coding(response)
+    async for part in response.aiter_bytes():
+        *whole, rest = (rest + part).split(b"\n")
+        for line in whole:
+            yield line.removesuffix(b"\r").decode()
+        if len(rest) > MAX_ANSWER_BYTES:
+            raise _too_much()
+
+
+async def read_whole(response: HTTPResponse) -> bytes:
+    """The body. Raises: Unreachable when it is longer than any answer of a backend."""
+    _check_coding(response)
+    content = bytearray()
+    async for part in response.aiter_bytes():
+        content += part
+        if len(content) > MAX_ANSWER_BYTES:
+            raise _too_much()
+    return bytes(content)
+
+
+def _check_coding(response: HTTPResponse) -> None:
+    if response.headers.get("Content-Encoding", "").strip().lower() not in _CODINGS:
+        raise Unreachable("The backend's answer is packed in a way that was not asked for; it was not read")
+
+
+def _too_much() -> Unreachable:
+    return Unreachable(f"The backend's answer is longer than {MAX_ANSWER_BYTES >> 20} MiB; it was not read")
+
+
 async def exchange(
     client: Client,
     endpoint: Endpoint,
@@ -107,8 +157,8 @@ async def exchange(
     query: Mapping[str, str | int | float] | None = None,
     body: Any = None,
     headers: Mapping[str, str] | None = None,
-) -> HTTPResponse:
-    """One call. The proof is checked before the answer is read, and the whole is bounded (H14, H36).
+) -> Reply:
+    """One call. The proof is checked before the answer is read, and the whole is bounded in time and size (H14, H36).
 
     Raises: Unreachable; its cause tells whether anything was sent. TimedOut when the time was over.
     """
@@ -121,8 +171,10 @@ async def exchange(
                 timeout=httpx2.Timeout(client.timeout.connect, read=seconds, pool=client.timeout.pool),
             ) as response:  # fmt: skip
                 check_proof(endpoint, nonce, response)
-                await response.aread()
-                return response
+                content = await read_whole(response)
+                if response.status_code >= 400 and len(endpoint.key) > _LEAST_KEY:
+                    content = content.replace(endpoint.key.encode(), b"(the key)")  # some echo it when they refuse it
+                return Reply(response.status_code, response.headers, content)
     except NotConnected as error:
         raise Unreachable(f"The backend did not answer ({type(error).__name__})") from error
     except (httpx2.TimeoutException, TimeoutError) as error:

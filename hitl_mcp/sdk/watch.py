@@ -58,8 +58,9 @@ class Watch:
 
     def tell(self, change: Change) -> None:
         """Something happened. A closed request comes along and is final; anything else is read when it is needed."""
-        if change.request is not None and not change.request.status.is_open:
-            self._closed = change.request
+        told = change.request
+        if told is not None and told.id == self.request.id and not told.status.is_open:
+            self._closed = told
         self.news.set()
 
     async def changed(self, seconds: float) -> bool:

@@ -76,7 +76,8 @@ def parse_event(body: bytes | str | Mapping[str, Any]) -> WebhookEvent:
     result = payload.only("review.result")
     if isinstance(result, dict) and "approved" in result:
         given = cast("dict[str, Any]", result)
-        person = status == "completed" and payload.by_a_person_in_time() and decision in (None, "approved")
+        person = status == "completed" and payload.by_a_person_in_time()
+        person = person and (decision == "approved" or (decision is None and not any(payload.explicit())))
         result = {**given, "approved": person and given["approved"] is True}
     return WebhookEvent(
         event=event,

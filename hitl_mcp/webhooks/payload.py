@@ -104,7 +104,7 @@ class Payload:
         if not self.by_a_person_in_time():
             return None
         chosen = self._option(answer, label)
-        explicit = self.all("decision", "request.decision")
+        explicit = self.explicit()
         if not explicit:
             return chosen
         word = _one("decision", [given for given in explicit if given is not None])
@@ -113,18 +113,22 @@ class Payload:
             raise unreadable(f"its decision is {said}, but its answer is {answer}")
         return said
 
+    def explicit(self) -> list[Any]:
+        """What stands under `decision`, null included: where that is no word we know, there is a doubt."""
+        return self.all("decision", "request.decision")
+
     def by_a_person_in_time(self) -> bool:
         """Whether nothing speaks against it. A default may arrive like an answer: cloud pages disagree (H11)."""
-        if any(source == nobody for source in self.all("source") for nobody in _NOBODY):
+        if any(isinstance(source, str) and source.strip().casefold() in _NOBODY for source in self.all("source")):
             return False
         people = self._people()
-        if people and not any(people):
+        if people and not any(map(_named, people)):
             return False
         deadline, times = self.only("timeout_at", "request.timeout_at"), self._answer_times()
         if deadline is None or not times:
             return True
-        answered, latest = as_time(times[0]), as_time(deadline)
-        return answered is not None and latest is not None and answered < latest
+        latest = as_time(deadline)
+        return latest is not None and all((at := as_time(time)) is not None and at < latest for time in times)
 
     def responder(self) -> Responder | None:
         """Who answered; None where the event names nobody."""
@@ -196,12 +200,25 @@ def _parsed(body: object) -> dict[str, Any]:
     parsed = body
     if isinstance(body, str | bytes | bytearray | memoryview):
         try:
-            parsed = json.loads(body if isinstance(body, str) else bytes(cast("bytes", body)))
+            text = body if isinstance(body, str) else bytes(cast("bytes", body))
+            parsed = json.loads(text, object_pairs_hook=_once)
         except (ValueError, RecursionError):
             raise unreadable("it is not JSON") from None
     if not isinstance(parsed, Mapping):
         raise unreadable("it is not a JSON object")
     return dict(cast("Mapping[str, Any]", parsed))
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object. JSON lets a name stand twice, and readers differ on which of the two counts."""
+    read = dict(pairs)
+    if len(read) < len(pairs):
+        raise unreadable("a name stands twice in one object")
+    return read
+
+
+def _named(person: Any) -> bool:
+    return any(cast("dict[str, Any]", person).values()) if isinstance(person, dict) else bool(person)
 
 
 def _one(name: str, given: list[Any]) -> Any:

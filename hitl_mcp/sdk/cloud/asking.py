@@ -168,7 +168,7 @@ class Asking:
                 found += [one for one in young if marker_of(one.get("context")) == marker]
                 silent = [one for one in young if "context" not in one and _may_be(one, body)]
                 for one in silent[:_READ_SINGLY]:
-                    whole = request_part((await self._metered.call(request_call(one["id"]))).data)
+                    whole = request_part((await self._metered.call(request_call(one["id"]))).data, one["id"])
                     found += [whole] if marker_of(whole.get("context")) == marker else []
                 if found or len(young) < len(items) or len(items) < PAGE:
                     break

@@ -115,7 +115,7 @@ def _usage(body: bytes) -> dict[str, Any]:
     """The usage of a 429: an object under `data`, or at top level; as text it says nothing a program can rely on."""
     try:
         parsed = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     if not isinstance(parsed, dict):
         return {}
@@ -128,7 +128,7 @@ def _number(*values: object) -> float | None:
     for value in values:
         try:
             number = float(cast("str", value))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             continue
         if math.isfinite(number):
             return number

@@ -196,6 +196,6 @@ def _as_it_is(data: Any) -> Any:
 def _has_envelope(body: bytes) -> bool:
     try:
         parsed = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(parsed, dict) and "error" in parsed

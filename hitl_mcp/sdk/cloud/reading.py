@@ -30,14 +30,23 @@ _OURS = ("kind", "revision", "decided_revision", "decision", "view_digest", "cla
 """Our own additions: the cloud does not know them, so nothing is believed that comes under these names."""
 
 
-def request_part(data: object) -> dict[str, Any]:
-    """The request in the data of one: under `request`, or flat, or both (contract 2.5). Raises: ContractBroken."""
+def request_part(data: object, wanted: str) -> dict[str, Any]:
+    """The request in the data of one: under `request`, or flat, or both (contract 2.5).
+
+    Args:
+        wanted: its id; the answer to another question is none to this one (H4).
+
+    Raises: ContractBroken.
+    """
     if isinstance(data, dict):
         whole = cast("dict[str, Any]", data)
         inner = whole.get("request")
         found = {**whole, **cast("dict[str, Any]", inner)} if isinstance(inner, dict) else whole
         found.pop("request", None)
-        if isinstance(found.get("id", found.get("request_id")), str) and "status" in found:
+        name = found.get("id", found.get("request_id"))
+        if isinstance(name, str) and "status" in found:
+            if name.casefold() != wanted.casefold():
+                raise _broken("it is another request than was asked for")
             return found
     raise _broken("it holds no request")
 

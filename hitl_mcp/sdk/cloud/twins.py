@@ -104,7 +104,7 @@ class Twins:
         """The other one, once it is over: cancelled now where it was open. None when that is not known."""
         try:
             if not says_enough(item):
-                item = request_part((await self._metered.call(request_call(item["id"]))).data)
+                item = request_part((await self._metered.call(request_call(item["id"]))).data, item["id"])
             other = read_request(item)
             if other.status.is_open:
                 await self._metered.call(calls.cancel_request(other.id))

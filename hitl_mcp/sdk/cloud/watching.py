@@ -145,7 +145,7 @@ class Watching:
 
     async def take(self, request_id: str, told: Told) -> ReviewRequest:
         """Remember what reading one request brought; the request as it may be told (H33)."""
-        item = request_part(told.data)
+        item = request_part(told.data, request_id)
 
         def work(tx: Tx) -> ReviewRequest | None:
             known = tx.seen(request_id)
@@ -269,7 +269,8 @@ class Watching:
         self._learn(tx, plan, call, [], None)
         try:
             seen = tx.seen(call.request_id)
-            Twins.settle(tx, read_request(request_part(told.data), seen.request if seen else None), told.sent)
+            item = request_part(told.data, call.request_id)
+            Twins.settle(tx, read_request(item, seen.request if seen else None), told.sent)
         except ContractBroken as fault:
             tx.covered(call.request_id, told.sent)
             log.warning("Request %s: %s", call.request_id, fault)
