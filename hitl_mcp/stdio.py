@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.abc
 
 from hitl_mcp.errors import NotConfigured
-from hitl_mcp.sdk.aio import AsyncHITLClient
 from hitl_mcp.settings import Settings, read_settings
 from hitl_mcp.tools.stdio import StdioServer
+
+if TYPE_CHECKING:
+    from hitl_mcp.sdk.aio import AsyncHITLClient
 
 END_SECONDS = 4.0
 BY_HAND = """\

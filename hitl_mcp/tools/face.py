@@ -19,14 +19,13 @@ from mcp.types import (
     UnsubscribeRequestParams,
 )
 
-from hitl_mcp.tools.desk import Reception
-
 if TYPE_CHECKING:
     from mcp.server.lowlevel import Server
 
+    from hitl_mcp.tools.desk import Reception
     from hitl_mcp.tools.subscriptions import Subscriptions
 
-Ctx = ServerRequestContext[Reception, Any]
+    Ctx = ServerRequestContext[Reception, Any]
 
 
 class Face:

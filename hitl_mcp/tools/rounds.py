@@ -19,13 +19,12 @@ from mcp.server.request_state import AESGCMRequestStateCodec, RequestStateSecuri
 from mcp.types import InputRequest, InputRequiredResult
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from hitl_mcp.contract.models import DEFERRED_TIMEOUT
-
 MODERN = "2026-07-28"
 ROUND_SECONDS = 40.0
 MAX_ROUNDS = 8
-STATE_SECONDS = float(DEFERRED_TIMEOUT)
-"""A dialog of the client may stay open as long as its question. A state grants nothing: it names a request."""
+STATE_SECONDS = 30 * 86_400.0
+"""A dialog of the client may stay open as long as its question. A state grants nothing: it names a request.
+Written out, because importing the contract's models would slow down the start of a stdio server."""
 
 
 class State(BaseModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from mcp.server.caching import CacheHint
 from mcp.server.lowlevel import Server
@@ -27,12 +27,13 @@ from pydantic import AnyUrl, ValidationError
 
 from hitl_mcp import __version__
 from hitl_mcp.errors import HITLError
-from hitl_mcp.tools.desk import Reception
 from hitl_mcp.tools.face import Face
-from hitl_mcp.tools.refusals import explain, unknown_argument
 from hitl_mcp.tools.rounds import StateKey, no_key, security
 from hitl_mcp.tools.tasks import ReviewTasks
 from hitl_mcp.tools.wording import ICON, INSTRUCTIONS, TITLE
+
+if TYPE_CHECKING:
+    from hitl_mcp.tools.desk import Reception
 
 ToolSet = Literal["default", "compat"]
 """Which tools are served; `compat` are those of the official HITL.sh server."""
@@ -41,7 +42,7 @@ _UNCHANGING = CacheHint(ttl_ms=300_000, scope="public")
 _AT_ONCE = CacheHint(ttl_ms=0, scope="private")
 
 
-class HITLServer(MCPServer[Reception]):
+class HITLServer(MCPServer["Reception"]):
     """The server, over whichever transport. Errors reach the model in words that say how to put things right.
 
     Tools, resources and prompts are made when they are first asked for, because making their schemas takes as long as a
@@ -117,6 +118,8 @@ class HITLServer(MCPServer[Reception]):
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool; every foreseen failure reaches the model in our own words."""
         self._complete_tools()
+        from hitl_mcp.tools.refusals import unknown_argument
+
         if self._default and (tool := self._tool_manager.get_tool(name)) is not None:
             words = unknown_argument(name, arguments, tool.parameters.get("properties", {}))
             if words is not None:
@@ -193,7 +196,12 @@ def _default(wait_seconds: float, *, merges: bool) -> _Served:
         reviews.register(server, wait_seconds, merges=merges)
         requests.register(server)
 
-    return _Served(INSTRUCTIONS, explain, register)
+    def words(tool: str, cause: Exception) -> str:
+        from hitl_mcp.tools.refusals import explain
+
+        return explain(tool, cause)
+
+    return _Served(INSTRUCTIONS, words, register)
 
 
 def _compat(*, merges: bool) -> _Served:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.abc
@@ -12,9 +12,11 @@ from mcp.server.mcpserver import Context
 from mcp.server.stdio import stdio_server
 
 from hitl_mcp.tools.deliveries import Deliveries, TellingStream
-from hitl_mcp.tools.desk import Desk, Opener, Reception
 from hitl_mcp.tools.rounds import ROUND_SECONDS, StateKey, no_key
 from hitl_mcp.tools.server import HITLServer, ToolSet
+
+if TYPE_CHECKING:  # imported with the first call, because a stdio server must start fast
+    from hitl_mcp.tools.desk import Desk, Opener, Reception
 
 
 class StdioServer:
@@ -53,14 +55,19 @@ class StdioServer:
     async def _opened(self) -> AsyncGenerator[Reception]:
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
-            desk = Desk(self._open_client, tasks, self._loop, round_seconds=self._round_seconds)
+            caller = _OneCaller(lambda: self._new_desk(tasks), self._told)
             try:
-                yield _OneCaller(desk, self._told)
+                yield caller
             finally:
                 tasks.cancel_scope.cancel()
                 with anyio.CancelScope(shield=True):
-                    await desk.aclose()
+                    await caller.aclose()
         self._closed.set()
+
+    def _new_desk(self, tasks: anyio.abc.TaskGroup) -> Desk:
+        from hitl_mcp.tools.desk import Desk
+
+        return Desk(self._open_client, tasks, self._loop, round_seconds=self._round_seconds)
 
     async def run(self) -> None:
         """Serve until stdin ends."""
@@ -77,12 +84,19 @@ class StdioServer:
 
 
 class _OneCaller:
-    def __init__(self, desk: Desk, told: TellingStream | None) -> None:
-        self._desk = desk
+    def __init__(self, new_desk: Callable[[], Desk], told: TellingStream | None) -> None:
+        self._new_desk = new_desk
+        self._desk: Desk | None = None
         self._told = told
 
     def desk(self) -> Desk:
+        if self._desk is None:
+            self._desk = self._new_desk()
         return self._desk
+
+    async def aclose(self) -> None:
+        if self._desk is not None:
+            await self._desk.aclose()
 
     def follow(self, ctx: Context[Any, Any], deliveries: Deliveries, request_id: str) -> None:
         if self._told is not None:

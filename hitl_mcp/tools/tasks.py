@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mcp import MCPError
 from mcp.server import ServerRequestContext
@@ -29,12 +29,15 @@ from mcp.types import (
 from pydantic import ConfigDict
 from pydantic.alias_generators import to_camel
 
-from hitl_mcp.contract.models import ReviewRequest
 from hitl_mcp.contract.states import Status
 from hitl_mcp.errors import BadRequest, Conflict, HITLError, NotFound
-from hitl_mcp.sdk.endpoint import Endpoint
-from hitl_mcp.tools.desk import Desk, Reception
-from hitl_mcp.tools.results import page_of
+
+if TYPE_CHECKING:  # made with the server, which must start fast
+    from hitl_mcp.contract.models import ReviewRequest
+    from hitl_mcp.sdk.endpoint import Endpoint
+    from hitl_mcp.tools.desk import Desk, Reception
+
+    Ctx = ServerRequestContext[Reception, Any]
 
 EXTENSION = "io.modelcontextprotocol/tasks"
 TOOLS = ("request_human_approval", "ask_human")
@@ -44,8 +47,6 @@ CLOUD_POLL_MS = 30_000
 KEPT = timedelta(days=30)
 """How long a task can be read after its deadline, at least."""
 _MODERN = frozenset({"2026-07-28"})
-
-Ctx = ServerRequestContext[Reception, Any]
 
 
 class TaskParams(RequestParams):
@@ -145,6 +146,8 @@ async def detailed(ctx: Ctx, desk: Desk, request: ReviewRequest) -> dict[str, An
 
 
 def _task(request: ReviewRequest, backend: Endpoint) -> dict[str, Any]:
+    from hitl_mcp.tools.results import page_of
+
     match request.status:
         case Status.PENDING | Status.CLAIMED:
             who = request.claimed_by_user
