@@ -117,12 +117,14 @@ async def lines(response: HTTPResponse) -> AsyncIterator[str]:
 
     Raises: Unreachable for a line that is longer than any answer may be.
     """
-    rest = b""
+    rest = bytearray()
     _check_coding(response)
     async for part in response.aiter_bytes():
-        *whole, rest = (rest + part).split(b"\n")
-        for line in whole:
-            yield line.removesuffix(b"\r").decode()
+        rest += part
+        if b"\n" in part:
+            *whole, rest = rest.split(b"\n")
+            for line in whole:
+                yield line.removesuffix(b"\r").decode()
         if len(rest) > MAX_ANSWER_BYTES:
             raise _too_much()
 
