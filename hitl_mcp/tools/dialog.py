@@ -118,13 +118,15 @@ def given_in(ctx: Context[Any, Any]) -> ElicitResult | None:
     return given if isinstance(given, ElicitResult) else None
 
 
-async def pass_on(client: AsyncHITLClient, request: ReviewRequest, given: ElicitResult | None, revision: int) -> Passed:
+async def pass_on(
+    client: AsyncHITLClient, request: ReviewRequest, given: ElicitResult | None, revision: int | None
+) -> Passed:
     """Tell the service what was answered, and what became of it. Declined, dismissed and opened answer nothing.
 
     Args:
-        revision: the one that the form showed.
+        revision: the one that the form showed; None where no form was shown, so that nothing can be answered.
     """
-    if given is None or given.action != "accept" or given.content is None:
+    if revision is None or given is None or given.action != "accept" or given.content is None:
         return Passed(request)
     if not request.status.is_open:
         return Passed(request, LATE)
@@ -172,7 +174,7 @@ async def race(
             nonlocal passed
             given = await _shown(ctx, dialog)
             with anyio.move_on_after(PASS_ON_SECONDS, shield=True):
-                passed = await pass_on(client, request, given, dialog.revision)
+                passed = await pass_on(client, request, given, dialog.shown)
                 if not passed.request.status.is_open:
                     holding.cancel()
 

@@ -249,7 +249,7 @@ async def test_a_client_without_forms_is_led_to_the_page_and_opening_it_answers_
     folder: Path, transport: Transport, era: Era, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ClientSession, "_build_capabilities", url_only)
-    user = User(folder, doing("accept"))
+    user = User(folder, accepting("approve"))  # whatever a client adds to having opened the page
     async with user_client(user, transport, era) as client:
         decided = await answered_meanwhile(user, client, "reject")
     assert user.page.url == decided["inbox"] and "Opening the page answers nothing" in user.page.message

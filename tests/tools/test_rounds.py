@@ -12,7 +12,9 @@ import httpx2
 import pytest
 from mcp import Client, MCPError
 from mcp.types import CallToolResult, InputRequiredResult
+from pydantic import SecretStr
 
+from tests import postgres
 from tests.mcp_http import Face, Transport, over_http, serving
 from tests.served.team import Team, team
 from tests.tools.dialogs import User, doing, requests_of, user_client
@@ -168,3 +170,17 @@ async def test_a_call_goes_on_after_the_server_was_started_again_and_is_its_call
             listed = await own(client)
     assert isinstance(again, InputRequiredResult), "it still waits"
     assert len(listed) == 1
+
+
+async def test_another_process_of_one_database_goes_on_with_the_call(folder: Path, tmp_path: Path) -> None:
+    user = User(folder, doing("cancel"))
+    async with postgres.database() as url:
+        shared = {"database_url": SecretStr(url), "round_seconds": ROUND}
+        async with team(folder, **shared) as one, team(tmp_path / "other", **shared) as two:
+            key = await one.key()
+            async with team_client(one, key, user) as client:
+                begun = await one_round(client, CRITICAL, None)
+            async with team_client(two, key, user) as client:
+                again = await one_round(client, CRITICAL, begun.request_state)
+                assert isinstance(again, InputRequiredResult), "it still waits"
+                assert len(await own(client)) == 1
