@@ -71,6 +71,12 @@ def _as_option(value: Any) -> Any:
 _Options = Annotated[list[Annotated[Option, BeforeValidator(_as_option)]], Field(min_length=1, max_length=20)]
 
 
+_YES = {"approve", "approved", "yes", "true"}
+_NO = {"reject", "rejected", "no", "false"}
+_CONTRARY = [{yes, no} for yes in _YES for no in _NO] + [{"needs_changes", word} for word in _YES | _NO]
+"""H6: what a person reads must not be the contrary of what a program gets."""
+
+
 class SelectConfig(Config):
     """Options, each of which an answer names without doubt."""
 
@@ -90,6 +96,12 @@ class SelectConfig(Config):
                         f"options must differ in value, label and slug; {name!r} names two of them. "
                         "Give each option its own distinct text"
                     )
+        for option in self.options:
+            if {slug(option.value), slug(option.label)} in _CONTRARY:
+                raise ValueError(
+                    f"the label {option.label!r} says the contrary of its value {option.value!r}. "
+                    "Give the option a label that says what its value means"
+                )
         return self
 
     def find(self, answer: object) -> str | None:
@@ -228,6 +240,8 @@ class BooleanConfig(Config):
     def _distinct(self) -> Self:
         if slug(self.true_label) == slug(self.false_label):
             raise ValueError("true_label and false_label must differ")
+        if slug(self.true_label) in _NO or slug(self.false_label) in _YES:
+            raise ValueError("true_label must not say no, and false_label must not say yes")
         return self
 
 

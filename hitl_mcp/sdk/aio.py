@@ -24,7 +24,7 @@ from hitl_mcp.contract.models import (
     ReviewRequest,
 )
 from hitl_mcp.contract.routes import CLIENT_NAME
-from hitl_mcp.contract.states import Kind
+from hitl_mcp.contract.states import Kind, Status
 from hitl_mcp.contract.teams import Feedback, LoopChange, Member, NewLoop, NewMember
 from hitl_mcp.errors import BadRequest, Conflict, HITLError, NotSupported
 from hitl_mcp.sdk import batches, calls
@@ -364,9 +364,9 @@ class AsyncHITLClient(Reviews):
             request = await self.get_request(request_id)
         except HITLError:
             return refused
-        if request.status.is_open:
+        if request.status is not Status.COMPLETED:
             return refused
-        who, at = request.response_by_user, request.response_at or request.cancelled_at
+        who, at = request.response_by_user, request.response_at
         first = {
             "status": request.status.value, "by": who.name if who else request.response_by,
             "at": at.isoformat() if at else None,

@@ -15,7 +15,7 @@ from typing import Protocol, Self
 import anyio
 import anyio.abc
 from mcp.shared.message import SessionMessage
-from mcp.types import JSONRPCResponse, RequestId
+from mcp.types import CONNECTION_CLOSED, JSONRPCError, JSONRPCResponse, RequestId
 
 RECORD_AFTER_SECONDS = 0.5
 
@@ -86,7 +86,12 @@ class TellingStream:
         self._expected.setdefault(str(call_id), []).append((deliveries, request_id))
 
     async def send(self, item: SessionMessage, /) -> None:
-        """Hand the message on; a response that got through counts as delivered."""
+        """Hand the message on; a response that got through counts as delivered.
+
+        That the connection is closed is not said on it: there a client that is leaving would have to read it.
+        """
+        if isinstance(item.message, JSONRPCError) and item.message.error.code == CONNECTION_CLOSED:
+            return
         await self._inner.send(item)
         if isinstance(item.message, JSONRPCResponse):
             for deliveries, request_id in self._expected.pop(str(item.message.id), ()):

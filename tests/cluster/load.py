@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -199,7 +200,7 @@ class Load:
         """One call over a connection of its own. Raises: Unreachable."""
         async with http.new_client() as client:
             response = await http.exchange(client, Endpoint(url, key, url), method, path, seconds=40, body=body)
-        return Answer(response.status_code, dict(response.headers), response.json())
+        return Answer(response.status_code, dict(response.headers), json.loads(response.content))
 
 
 class BrokenCall(Exception):

@@ -343,3 +343,17 @@ def test_an_accepted_answer_is_unchanged_when_checked_again_and_by_json(
     assert (again, type(again)) == (kept, type(kept))
     assert check_answer(of, json.loads(json.dumps(kept))) == kept
     assert read_config(response_type, json.loads(json.dumps(fields))) == of
+
+
+@pytest.mark.parametrize(
+    ("response_type", "config"),
+    [
+        ("single_select", {"options": [{"value": "approve", "label": "Reject"}]}),
+        ("multi_select", {"options": [{"value": "No", "label": "Yes!"}, "Later"]}),
+        ("boolean", {"true_label": "Reject", "false_label": "Approve"}),
+        ("boolean", {"false_label": "Yes", "true_label": "Sure"}),
+    ],
+)
+def test_a_label_that_says_the_contrary_of_its_value_is_refused(response_type: str, config: dict[str, Any]) -> None:
+    with pytest.raises(AnswerRejected, match=r"contrary|must not say"):
+        read_config(ResponseType(response_type), config)

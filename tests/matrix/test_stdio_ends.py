@@ -98,5 +98,14 @@ async def test_a_client_that_vanishes_during_a_call_ends_the_server(folder: Path
         assert await asked(), "the end of a client withdraws nothing"
 
 
+async def test_nothing_is_written_to_a_client_that_has_hung_up(folder: Path, tmp_path: Path) -> None:
+    async with world(folder) as here, copy(folder, tmp_path / "home") as server:
+        await server.initialize()
+        await server.call("request_human_approval", {"action": "Wait for it", "wait_seconds": 60})
+        await eventually(here.reviewer.open_requests)
+        await server.hang_up()
+        assert await server.rest() == b""
+
+
 def _descendants() -> set[int]:
     return {child.pid for child in psutil.Process(os.getpid()).children(recursive=True)}

@@ -185,7 +185,8 @@ async def test_what_never_left_is_sent_to_where_the_backend_is_now(work: Work) -
         async with AsyncHITLClient.at(moving) as client:
             with pytest.raises(BadRequest):
                 await work(client)
-        assert (len(server.calls), moving.asked) == (1, 1)
+        # who was first is looked up after a refused cancel
+        assert (len(server.calls), moving.asked) == (2 if work is cancelling else 1, 1)
 
 
 async def test_an_unknown_outcome_is_not_hidden_by_the_search_for_the_backend() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -15,7 +16,7 @@ from tests.served.team import free_port
 
 pytestmark = pytest.mark.anyio
 
-QUESTION = {
+QUESTION: dict[str, Any] = {
     "processing_type": "deferred", "type": "markdown", "priority": "low", "request_text": "Ship?", "platform": "api",
     "response_type": "boolean", "response_config": {}, "default_response": False,
 }  # fmt: skip

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from hitl_mcp.contract import routes
+from hitl_mcp.service.store.tables import SCHEMA_HEAD
 from tests.postgres import database, name_of, server
 from tests.served.machine import Machine, machine
 from tests.served.team import free_port
@@ -26,7 +27,7 @@ async def test_the_doctor_finds_a_healthy_service_and_says_what_it_looked_at(fol
     said = await without_server(folder).run("doctor")
     for words in (
         "ok    database: SQLite",
-        "ok    schema: 0002",
+        f"ok    schema: {SCHEMA_HEAD}",
         "ok    clock:",
         "ok    address:",
         "loop: Default: 1 active",
