@@ -18,6 +18,7 @@ from benchmarks import (
     processes,
     processes_creates,
     sdk,
+    tool_overhead,
     tools_tokens,
     waiting,
 )
@@ -34,6 +35,7 @@ def main() -> None:
     for benchmark in (
         cold_start,
         tools_tokens,
+        tool_overhead,
         decision_latency,
         creates,
         waiting,
