@@ -29,6 +29,8 @@ Press Ctrl+C to end it.
 
 def main() -> int:
     """Serve until stdin ends; the exit code."""
+    for number in (signal.SIGTERM, signal.SIGINT):  # until `_end_on_signal` listens; nothing is open yet
+        signal.signal(number, _leave)
     if sys.stdin is not None and sys.stdin.isatty():
         sys.stderr.write(BY_HAND)
     settings: Settings | None = None
@@ -61,6 +63,10 @@ def main() -> int:
     )
     anyio.run(_serve, server)
     return 0
+
+
+def _leave(_number: int, _frame: object) -> None:
+    os._exit(0)
 
 
 async def _serve(server: StdioServer) -> None:

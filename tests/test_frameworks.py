@@ -15,7 +15,7 @@ from tests.elsewhere import environment_with
 from tests.node import INSTALL_SECONDS
 from tests.world import WAIT, Reviewer, environment, world
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(INSTALL_SECONDS * 2)]
+pytestmark = [pytest.mark.anyio, pytest.mark.nightly, pytest.mark.timeout(INSTALL_SECONDS * 2)]
 PAGE = (Path(__file__).parent.parent / "docs" / "clients.md").read_text(encoding="utf-8")
 FRAMEWORKS = dict(re.findall(r"^## (.+)\n(?:[^#]+?)`(\S+==\S+)`:$", PAGE, re.MULTILINE))
 TOO_LATE = 5.5

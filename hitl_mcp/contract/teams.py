@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, model_validator
 
 from hitl_mcp.contract.media import own_words
 from hitl_mcp.contract.text import STORABLE, storable_json
@@ -114,9 +114,9 @@ class Feedback(BaseModel):
     timeliness: _Mark | None = None
     helpfulness: _Mark | None = None
     comment: Annotated[str, Field(max_length=1000), STORABLE] | None = None
-    would_recommend: bool | None = None
+    would_recommend: StrictBool | None = None
     tags: Annotated[list[Annotated[str, Field(max_length=100), STORABLE]], Field(max_length=50)] | None = None
-    follow_up_needed: bool | None = None
+    follow_up_needed: StrictBool | None = None
     category: Literal["positive", "constructive", "issue"] | None = None
 
     @model_validator(mode="before")

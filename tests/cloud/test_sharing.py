@@ -84,6 +84,7 @@ def test_when_the_poller_goes_another_goes_on(tmp_path: Path, cloud: Cloud, how:
             assert line(poller) == f"{first} answered"
 
 
+@pytest.mark.nightly
 def test_ten_processes_look_as_often_as_one(tmp_path: Path, cloud: Cloud) -> None:
     key, loop = cloud.new_key(), cloud.new_loop()
     names = [cloud.ask(loop, key=key) for _ in range(10)]
@@ -120,6 +121,7 @@ def test_folder_and_file_are_for_their_owner_only(tmp_path: Path, cloud: Cloud) 
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in folder.iterdir())
 
 
+@pytest.mark.nightly
 def test_a_process_that_was_stopped_inside_a_transaction_holds_nobody_up(tmp_path: Path, cloud: Cloud) -> None:
     key, loop = cloud.new_key(), cloud.new_loop()
     first, second = cloud.ask(loop, key=key), cloud.ask(loop, key=key)

@@ -170,7 +170,7 @@ async def test_a_page_of_a_service_that_was_away_for_longer_asks_for_a_new_sign_
             await page.fill("#comment", "half a thought")
             await kill(visit)
             os.utime(folder / "alive", (time.time() - 6, time.time() - 6))
-            await client.call_tool("list_loops", {})
+            await client.call_tool("list_requests", {})
             await expect(page.locator("#live")).to_contain_text("Signed out")
             assert await page.input_value("#comment") == "half a thought"
 

@@ -12,6 +12,16 @@ from hitl_mcp import AsyncHITLClient, HITLClient
 from tests.sdk.backends import KINDS, Kind, Place, Style, in_style, place_of
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """At night only: PostgreSQL (tests/rest holds the contract there in CI), and the sync client on a second server."""
+    for item in items:
+        given: dict[str, object] = getattr(getattr(item, "callspec", None), "params", {})
+        kind = given.get("place")
+        if kind == "served on PostgreSQL" or (kind == "served on SQLite" and given.get("client") == "sync"):
+            item.add_marker(pytest.mark.nightly)
+
+
 @pytest.fixture(scope="session")
 def no_settings() -> Generator[None]:
     """No setting of this machine reaches a service that lives longer than one test."""
