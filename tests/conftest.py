@@ -16,6 +16,11 @@ import pytest
 from tests.world import WAIT, end_service
 
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # a run that a shell has put into the background ignores it, and so would every program it starts
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.fixture
 def anyio_backend() -> str:
     """AnyIO on asyncio, as in the product."""
