@@ -15,7 +15,6 @@ import pytest
 
 from tests.world import WAIT, end_service
 
-
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # a run that a shell has put into the background ignores it, and so would every program it starts
     signal.signal(signal.SIGINT, signal.default_int_handler)
