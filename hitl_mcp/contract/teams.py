@@ -25,6 +25,14 @@ DEFAULT_SCOPES = (Scope.LOOPS_READ, Scope.REQUESTS_READ, Scope.REQUESTS_WRITE)
 """What a new key may do when nothing is said; writing loops and members is granted explicitly (H9)."""
 
 
+class Role(StrEnum):
+    """What a member is in a loop: who keeps it, who answers, who only looks on."""
+
+    OWNER = "owner"
+    REVIEWER = "reviewer"
+    VIEWER = "viewer"
+
+
 def _written(text: str) -> str:
     if not text.strip():
         raise ValueError("must not be blank")

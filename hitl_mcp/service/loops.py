@@ -13,7 +13,7 @@ from hitl_mcp.contract.teams import LoopChange
 from hitl_mcp.errors import BadRequest, NotAllowed, NotFound
 from hitl_mcp.service.actors import Agent
 from hitl_mcp.service.clock import moment
-from hitl_mcp.service.membership import JOINED, answered_by, is_member
+from hitl_mcp.service.membership import JOINED, is_member, joined_by
 from hitl_mcp.service.rows import IS_OPEN, SOME_OPEN, columns
 from hitl_mcp.service.store.base import Tx
 from hitl_mcp.service.store.tables import loops, members, requests
@@ -61,7 +61,7 @@ def listed(tx: Tx, user_id: str) -> list[Loop]:
 
 def joined(tx: Tx, user_id: str) -> list[Loop]:
     """The loops a person is an active member of, oldest first."""
-    mine = answered_by(tx, user_id)
+    mine = joined_by(tx, user_id)
     return [loop for loop in listed(tx, user_id) if loop.id in mine]
 
 

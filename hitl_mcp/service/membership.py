@@ -1,26 +1,50 @@
-"""Who answers for which loop, said in one place: reads, guarded updates and pages all ask it here (H10)."""
+"""Who belongs to a loop and what for, said in one place: reads, guarded updates and pages all ask it here (H10)."""
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 
+from hitl_mcp.contract.teams import Role
 from hitl_mcp.service.store.base import Tx
 from hitl_mcp.service.store.tables import members, requests
 
+_role = func.coalesce(members.c.role, Role.REVIEWER.value)
+
 JOINED = select(members.c.loop_id).where(members.c.user_id == bindparam("user_id"), members.c.status == "active")
-"""The loops that the person `user_id` is an active member of."""
+"""The loops that the person `user_id` is an active member of: they may see what is in them."""
+
+ANSWERED = JOINED.where(_role != Role.VIEWER.value)
+"""The ones of them that the person answers for."""
 
 IN_MY_LOOP = requests.c.loop_id.in_(JOINED)
-"""The condition that a request is of one of them."""
+"""The condition that a person may see a request."""
+
+MINE_TO_ANSWER = requests.c.loop_id.in_(ANSWERED)
+"""The condition that a person may act on a request."""
 
 _in_loop = JOINED.where(members.c.loop_id == bindparam("loop_id"))
+_answers_in = ANSWERED.where(members.c.loop_id == bindparam("loop_id"))
+_role_in = select(_role).where(
+    members.c.loop_id == bindparam("loop_id"), members.c.user_id == bindparam("user_id"), members.c.status == "active"
+)
 
 
 def is_member(tx: Tx, loop_id: str, user_id: str) -> bool:
-    """Whether a person is an active member of a loop."""
+    """Whether a person is an active member of a loop, in whatever role."""
     return tx.connection.execute(_in_loop, {"loop_id": loop_id, "user_id": user_id}).first() is not None
 
 
-def answered_by(tx: Tx, user_id: str) -> frozenset[str]:
+def answers_in(tx: Tx, loop_id: str, user_id: str) -> bool:
+    """Whether a person is an active member of a loop who may answer there."""
+    return tx.connection.execute(_answers_in, {"loop_id": loop_id, "user_id": user_id}).first() is not None
+
+
+def role_in(tx: Tx, loop_id: str, user_id: str) -> Role | None:
+    """What a person is in a loop; None for who is no active member."""
+    found = tx.connection.execute(_role_in, {"loop_id": loop_id, "user_id": user_id}).scalar()
+    return None if found is None else Role(found)
+
+
+def joined_by(tx: Tx, user_id: str) -> frozenset[str]:
     """The loops a person is an active member of; a newcomer who was not confirmed yet is of none."""
     return frozenset(tx.connection.execute(JOINED, {"user_id": user_id}).scalars())

@@ -55,7 +55,7 @@ class Timers:
         # a clock set back must not keep the next reload an hour away
         if due or now >= self._reload_at or self._reload_at > now + RELOAD_MS:
             if due or self._reload_at == 0:
-                await self._lifecycle.expire_due()
+                await self._lifecycle.act_on_due()
             await self._reload()
             self._reload_at = now + RELOAD_MS
 
@@ -63,7 +63,7 @@ class Timers:
         """Read the nearest deadline; one that is noted meanwhile may not be in what is read, and is kept."""
         known, self._nearest = self._nearest, None
         try:
-            known = await self._lifecycle.nearest_deadline()
+            known = await self._lifecycle.nearest_due()
         finally:
             if known is not None:
                 self._note(known)

@@ -125,8 +125,10 @@ def opened_by_the_next_version(folder: Path, path: Path, script: str) -> subproc
         shutil.copytree(Path(hitl_mcp.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
     store = package / "service" / "store"
     (store / "migrations" / "versions" / f"{NEXT}_next.py").write_text(script)
-    tables = (store / "tables.py").read_text()
-    (store / "tables.py").write_text(tables.replace(f'SCHEMA_HEAD = "{SCHEMA_HEAD}"', f'SCHEMA_HEAD = "{NEXT}"'))
+    tables = (store / "tables" / "__init__.py").read_text()
+    (store / "tables" / "__init__.py").write_text(
+        tables.replace(f'SCHEMA_HEAD = "{SCHEMA_HEAD}"', f'SCHEMA_HEAD = "{NEXT}"')
+    )
     command = [sys.executable, "-c", OPEN, str(path)]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
 

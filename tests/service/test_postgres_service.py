@@ -281,7 +281,7 @@ async def test_overdue_requests_are_closed_once_by_whoever_comes_first(tmp_path:
         await both.here.services.store.write(make_due)
         async with anyio.create_task_group() as tasks:
             for at in (both.here, both.there, both.here, both.there):
-                tasks.start_soon(at.services.lifecycle.expire_due)
+                tasks.start_soon(at.services.lifecycle.act_on_due)
         for request in asked:
             entries = await both.log_of(request)
             assert [entry["type"] for entry in entries] == ["created", "timeout"]

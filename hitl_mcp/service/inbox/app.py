@@ -20,34 +20,12 @@ from hitl_mcp.service.inbox.pages import Pages
 from hitl_mcp.service.inbox.render import message
 from hitl_mcp.service.inbox.team import Team
 
-_ONE = "/requests/{request_id}"
-
 
 def create_inbox(services: Services) -> ASGIApp:
     """The inbox of one running service."""
-    pages, doors, team = Pages(services), Doors(services), Team(services)
-    routes = [
-        Route("/", pages.list),
-        Route(_ONE, pages.one),
-        Route(f"{_ONE}/decision", pages.decide, methods=["POST"]),
-        Route(f"{_ONE}/claim", pages.claim, methods=["POST"]),
-        Route(f"{_ONE}/release", pages.release, methods=["POST"]),
-        Route(f"{_ONE}/again", pages.again, methods=["POST"]),
-        Route(_ONE + "/{action:str}", pages.back),
-        Route("/sign-in", doors.sign_in_form),
-        Route("/sign-in", doors.sign_in, methods=["POST"]),
-        Route("/sign-out", doors.sign_out, methods=["POST"]),
-        Route("/open-again", doors.open_again, methods=["POST"]),
-        Route("/people", team.people),
-        Route("/people/confirm", team.confirm, methods=["POST"]),
-        Route("/people/decline", team.decline, methods=["POST"]),
-        Route("/join/{code:str}", team.join_form),
-        Route("/join/{code:str}", team.join, methods=["POST"]),
-        Route("/media/{digest:str}", team.image),
-        Route("/live", Live(services)),
-        static_route(),
-    ]
-    app = Starlette(routes=routes)
+    parts = (Pages(services), Doors(services), Team(services))
+    routes = [route for part in parts for route in part.routes()]
+    app = Starlette(routes=[*routes, Route("/live", Live(services)), static_route()])
     app.state.is_team = services.keys.is_team
     install(app)
     return SecureHeaders(app)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from hitl_mcp.errors import NotAuthorised, TooManyRequests
 from hitl_mcp.service import people
@@ -37,6 +39,15 @@ class Doors:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._sign_ins = SignIns(services)
+
+    def routes(self) -> Sequence[Route]:
+        """Where they answer."""
+        return (
+            Route("/sign-in", self.sign_in_form),
+            Route("/sign-in", self.sign_in, methods=["POST"]),
+            Route("/sign-out", self.sign_out, methods=["POST"]),
+            Route("/open-again", self.open_again, methods=["POST"]),
+        )
 
     async def sign_in_form(self, request: Request) -> Response:
         """Where a typed code goes. Looking at it uses up nothing."""

@@ -15,7 +15,7 @@ from hitl_mcp.service import rows
 from hitl_mcp.service.actors import Person
 from hitl_mcp.service.context import Services
 from hitl_mcp.service.inbox.session import person_at, session_of
-from hitl_mcp.service.membership import answered_by
+from hitl_mcp.service.membership import joined_by
 
 PING_SECONDS = 15.0
 RECHECK_MS = 30_000
@@ -87,7 +87,7 @@ class Live:
     async def _loops(self, person: Person) -> frozenset[str]:
         """The loops this person answers for right now: of others the page is told nothing."""
         try:
-            return await self._services.store.read(lambda tx: answered_by(tx, person.user_id))
+            return await self._services.store.read(lambda tx: joined_by(tx, person.user_id))
         except HITLError:  # the page reloads what it shows when the database is back
             return frozenset()
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
 
 from hitl_mcp.contract.answers import FormConfig
 from hitl_mcp.contract.ids import is_id
@@ -24,7 +25,7 @@ from hitl_mcp.service.inbox.forms import Typed, faults, new_answer, read_typed
 from hitl_mcp.service.inbox.markdown import OwnAddress, render
 from hitl_mcp.service.inbox.render import page
 from hitl_mcp.service.inbox.session import Visit, check_origin, check_token, has_token, visit_of
-from hitl_mcp.service.membership import answered_by
+from hitl_mcp.service.membership import joined_by
 from hitl_mcp.service.store.base import Tx
 
 SHOWN = 200
@@ -51,6 +52,19 @@ class Pages:
         self._services = services
         self._own = own_address(services.keys)
 
+    def routes(self) -> Sequence[Route]:
+        """Where they answer."""
+        one = "/requests/{request_id}"
+        return (
+            Route("/", self.list),
+            Route(one, self.one),
+            Route(f"{one}/decision", self.decide, methods=["POST"]),
+            Route(f"{one}/claim", self.claim, methods=["POST"]),
+            Route(f"{one}/release", self.release, methods=["POST"]),
+            Route(f"{one}/again", self.again, methods=["POST"]),
+            Route(one + "/{action:str}", self.back),
+        )
+
     async def list(self, request: Request) -> Response:
         """What waits, the most urgent first, and what was closed last."""
         visit = await visit_of(request, self._services)
@@ -62,7 +76,7 @@ class Pages:
                 "closed": rows.recently_closed(tx, visit.person, RECENT),
                 "loops": {loop.id: loop.name for loop in loops.listed(tx, visit.person.user_id)},
                 "newcomers": len(members.newcomers(tx, visit.person)),
-                "member": bool(answered_by(tx, visit.person.user_id)),
+                "member": bool(joined_by(tx, visit.person.user_id)),
                 "now": moment(tx.now),
             }
 

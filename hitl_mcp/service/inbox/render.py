@@ -10,14 +10,17 @@ from starlette.responses import HTMLResponse
 
 from hitl_mcp.service.inbox import words
 from hitl_mcp.service.inbox.markdown import plain, show
+from hitl_mcp.service.inbox.texts import gettext, ngettext
 
 _templates = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
     undefined=StrictUndefined,
+    extensions=["jinja2.ext.i18n"],
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_templates.install_gettext_callables(gettext, ngettext, newstyle=True)  # pyright: ignore  # from the i18n extension
 _filters: dict[str, Any] = _templates.filters
 _filters |= {
     "show": show,

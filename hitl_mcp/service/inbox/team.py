@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
 
 from hitl_mcp.contract.ids import is_id
 from hitl_mcp.contract.states import Channel
@@ -39,6 +41,17 @@ class Team:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+
+    def routes(self) -> Sequence[Route]:
+        """Where they answer."""
+        return (
+            Route("/people", self.people),
+            Route("/people/confirm", self.confirm, methods=["POST"]),
+            Route("/people/decline", self.decline, methods=["POST"]),
+            Route("/join/{code:str}", self.join_form),
+            Route("/join/{code:str}", self.join, methods=["POST"]),
+            Route("/media/{digest:str}", self.image),
+        )
 
     async def people(self, request: Request) -> Response:
         """The people of the loops, and who waits to be let in."""

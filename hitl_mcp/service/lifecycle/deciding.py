@@ -19,7 +19,7 @@ from hitl_mcp.service import rows
 from hitl_mcp.service.actors import SYSTEM, Agent, Person
 from hitl_mcp.service.lifecycle import client_answers
 from hitl_mcp.service.lifecycle.record import note
-from hitl_mcp.service.membership import IN_MY_LOOP
+from hitl_mcp.service.membership import MINE_TO_ANSWER
 from hitl_mcp.service.store.base import Tx
 from hitl_mcp.service.store.tables import events, requests
 
@@ -43,7 +43,7 @@ _step: dict[str, Any] = {"seq": requests.c.seq + 1, "updated_at": bindparam("now
 # who answers is an active member of the loop where the answer is written, not only where it was read (H10)
 _decide = (
     update(requests)
-    .where(*_live, _free_for_me, _at_revision, IN_MY_LOOP)
+    .where(*_live, _free_for_me, _at_revision, MINE_TO_ANSWER)
     .values(
         status="completed", response_by=bindparam("user_id"), response_at=bindparam("now"),
         decided_revision=bindparam("seen"), response_data=bindparam("answer"), response_comment=bindparam("comment"),
@@ -53,7 +53,7 @@ _decide = (
 )  # fmt: skip
 _claim = (
     update(requests)
-    .where(*_live, _free_for_me, IN_MY_LOOP)
+    .where(*_live, _free_for_me, MINE_TO_ANSWER)
     .values(
         status="claimed", claimed_by=bindparam("user_id"), claimed_at=bindparam("now"),
         claim_expires_at=bindparam("until"), **_step,
@@ -62,7 +62,7 @@ _claim = (
 )  # fmt: skip
 _release = (
     update(requests)
-    .where(*_live, requests.c.status == "claimed", requests.c.claimed_by == bindparam("user_id"), IN_MY_LOOP)
+    .where(*_live, requests.c.status == "claimed", requests.c.claimed_by == bindparam("user_id"), MINE_TO_ANSWER)
     .values(status="pending", **_unclaimed, **_step)
     .returning(requests.c.seq)
 )

@@ -12,6 +12,7 @@ from hitl_mcp.service import assignees, loops, rows
 from hitl_mcp.service.actors import Agent, Person
 from hitl_mcp.service.lifecycle import asking, client_answers, deciding, feedback, once
 from hitl_mcp.service.lifecycle.asking import Asked
+from hitl_mcp.service.lifecycle.due import DUE, nearest
 from hitl_mcp.service.store.base import Store, Tx
 
 CALLBACKS_LATER = (
@@ -92,16 +93,17 @@ class Lifecycle:
             lambda tx: deciding.decide_in_client(tx, agent, request_id, answer, by_default=by_default)
         )
 
-    async def expire_due(self) -> int:
-        """Close everything overdue, in short transactions; returns how many."""
-        closed = 0
-        while (some := await self._store.write(deciding.expire_due)) > 0:
-            closed += some
-        return closed
+    async def act_on_due(self) -> int:
+        """Do everything whose time has come, in short transactions; returns how much."""
+        done = 0
+        for kind in DUE:
+            while (some := await self._store.write(kind.act)) > 0:
+                done += some
+        return done
 
-    async def nearest_deadline(self) -> int | None:
-        """When the next open request is due."""
-        return await self._store.read(deciding.nearest_deadline)
+    async def nearest_due(self) -> int | None:
+        """When the next of it is due, in milliseconds since 1970."""
+        return await self._store.read(nearest)
 
     def _deadline(self, request: ReviewRequest) -> None:
         due = int(request.timeout_at.timestamp() * 1000)

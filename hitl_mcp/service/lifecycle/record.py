@@ -15,6 +15,7 @@ from sqlalchemy import bindparam, insert, select
 from hitl_mcp.contract.text import canonical
 from hitl_mcp.service.store.base import Notice, Tx
 from hitl_mcp.service.store.tables import events
+from hitl_mcp.service.webhooks import fan_out
 
 FIRST = "0" * 64
 
@@ -30,7 +31,7 @@ def chain_hash(previous: str, request_id: str, seq: int, kind: str, actor: str, 
 
 
 def note(tx: Tx, request_id: str, seq: int, kind: str, actor: str, data: dict[str, Any]) -> None:
-    """Append one entry and announce it.
+    """Append one entry, announce it, and have those told who subscribed.
 
     Args:
         seq: taken from the request's row by the guarded update of the same transaction, so that two writers can never
@@ -56,3 +57,4 @@ def note(tx: Tx, request_id: str, seq: int, kind: str, actor: str, data: dict[st
     }
     position = tx.connection.execute(_insert, entry).scalar_one()
     tx.notices.append(Notice(position, request_id))
+    fan_out.of_request(tx, request_id, seq, kind, data)
