@@ -99,6 +99,13 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "requests": (),
     "click": ("cli", "reviewing", "terminal", "demo"),
     "desktop_notifier": ("service.notify",),
+    "apprise": ("service.notify",),
+    "pywebpush": ("service.notify",),
+    "aiosmtplib": ("service.notify",),
+    "standardwebhooks": ("service.webhooks", "contract"),
+    "argon2": ("service.passwords",),
+    "prometheus_client": ("service.operating",),
+    "pygments": ("service.inbox",),
 }
 MAX_LINES = 400
 
