@@ -34,6 +34,16 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
+@pytest.fixture(scope="session")
+def no_settings() -> Generator[None]:
+    """No setting of this machine reaches a service that lives longer than one test."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in tuple(os.environ):
+            if name.startswith("HITL_"):
+                patch.delenv(name)
+        yield
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Generator[Path]:
     """A data folder of its own; its background service is ended afterwards, and none is left behind."""

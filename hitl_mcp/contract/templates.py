@@ -7,10 +7,12 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from hitl_mcp.contract.answers import ResponseType, read_config
 from hitl_mcp.contract.configs import slug
 from hitl_mcp.contract.forms import MAX_FIELDS
 from hitl_mcp.contract.media import own_words
 from hitl_mcp.contract.text import STORABLE, JsonObject
+from hitl_mcp.errors import AnswerRejected, BadRequest
 
 
 def _nameable(text: str) -> str:
@@ -24,6 +26,17 @@ TemplateKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
 TemplateFields = Annotated[list[JsonObject], Field(min_length=1, max_length=MAX_FIELDS)]
 """Fields of a form, kept as they were sent; the service reads them as the response type `form` before it does."""
 _LoopId = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{24}$"), AfterValidator(str.lower)]
+
+
+def check_fields(fields: list[dict[str, Any]] | None) -> None:
+    """Whether fields, where given, make a form. Raises: BadRequest, with the field at fault."""
+    if fields is None:
+        return
+    try:
+        read_config(ResponseType.FORM, {"fields": fields})
+    except AnswerRejected as fault:
+        where = fault.field.removeprefix("response_config.")
+        raise BadRequest("Invalid template fields", f"{where}: {fault.reason}") from None
 
 
 class NewTemplate(BaseModel):

@@ -7,12 +7,11 @@ from typing import Any
 
 from sqlalchemy import Row, insert, select, update
 
-from hitl_mcp.contract.answers import read_config
-from hitl_mcp.contract.configs import ResponseType, slug
+from hitl_mcp.contract.configs import slug
 from hitl_mcp.contract.ids import new_id
-from hitl_mcp.contract.templates import KeptTemplate, NewTemplate, TemplateChange
+from hitl_mcp.contract.templates import KeptTemplate, NewTemplate, TemplateChange, check_fields
 from hitl_mcp.contract.text import canonical
-from hitl_mcp.errors import AnswerRejected, BadRequest, Conflict, NotFound
+from hitl_mcp.errors import Conflict, NotFound
 from hitl_mcp.service import loops
 from hitl_mcp.service.actors import Agent
 from hitl_mcp.service.clock import moment
@@ -88,12 +87,7 @@ def change(tx: Tx, agent: Agent, wanted: str, given: TemplateChange) -> KeptTemp
 
 
 def _check(tx: Tx, agent: Agent, fields: list[dict[str, Any]] | None, loop_id: str | None) -> None:
-    if fields is not None:
-        try:
-            read_config(ResponseType.FORM, {"fields": fields})
-        except AnswerRejected as fault:
-            where = fault.field.removeprefix("response_config.")
-            raise BadRequest("Invalid template fields", f"{where}: {fault.reason}") from None
+    check_fields(fields)
     if loop_id is not None:
         loops.find_visible(tx, agent, loop_id)
 

@@ -269,6 +269,13 @@ class RawServer:
 async def raw_server(folder: Path, **more: str) -> AsyncGenerator[RawServer]:
     """A stdio server without a client library in between; killed at the end if it still runs."""
     process = await anyio.open_process([PYTHON, "-m", "hitl_mcp"], env=environment(folder, **more), stderr=None)
+    async with until_the_end(process) as server:
+        yield server
+
+
+@asynccontextmanager
+async def until_the_end(process: anyio.abc.Process) -> AsyncGenerator[RawServer]:
+    """A stdio server, killed at the end of the block if it still runs."""
     try:
         yield RawServer(process)
     finally:

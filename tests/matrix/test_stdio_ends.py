@@ -19,7 +19,7 @@ import pytest
 from anyio.streams.text import TextReceiveStream
 
 from tests.conftest import services_of
-from tests.local.machine import RawServer
+from tests.local.machine import RawServer, until_the_end
 from tests.matrix.meeting import SERVER
 from tests.world import WAIT, environment, eventually, world
 
@@ -32,14 +32,8 @@ async def copy(folder: Path, home: Path) -> AsyncGenerator[RawServer]:
     home.mkdir()
     env = environment(folder, HOME=str(home), TMPDIR=str(home))
     process = await anyio.open_process([sys.executable, *SERVER], env=env, cwd=home, stderr=subprocess.PIPE)
-    try:
-        yield RawServer(process)
-    finally:
-        if process.returncode is None:
-            process.kill()
-        with anyio.CancelScope(shield=True):
-            await process.wait()
-            await process.aclose()
+    async with until_the_end(process) as server:
+        yield server
 
 
 async def complaint(server: RawServer) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator
 
 import pytest
@@ -10,19 +9,9 @@ import pytest
 from tests.rest.backend import KINDS, Backend, opened
 
 
-@pytest.fixture(scope="session")
-def no_settings_from_here() -> Generator[None]:
-    """No setting of this machine reaches a service that lives longer than one test."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in tuple(os.environ):
-            if name.startswith("HITL_"):
-                patch.delenv(name)
-        yield
-
-
 @pytest.fixture(scope="session", params=KINDS)
 def backend(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, no_settings_from_here: None
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, no_settings: None
 ) -> Generator[Backend]:
     """A service of each kind, shared by all tests: each makes its own loops, and moves the clock only forward."""
     with opened(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
@@ -20,16 +19,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         kind = given.get("place")
         if kind == "served on PostgreSQL" or (kind == "served on SQLite" and given.get("client") == "sync"):
             item.add_marker(pytest.mark.nightly)
-
-
-@pytest.fixture(scope="session")
-def no_settings() -> Generator[None]:
-    """No setting of this machine reaches a service that lives longer than one test."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in tuple(os.environ):
-            if name.startswith("HITL_"):
-                patch.delenv(name)
-        yield
 
 
 @pytest.fixture(scope="session", params=KINDS)

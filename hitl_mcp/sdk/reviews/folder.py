@@ -17,10 +17,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from hitl_mcp.contract.answers import ResponseType, read_config, slug
+from hitl_mcp.contract.answers import slug
 from hitl_mcp.contract.ids import new_id
-from hitl_mcp.contract.templates import NewTemplate, TemplateChange
-from hitl_mcp.errors import AnswerRejected, BadRequest, Conflict, NotConfigured, NotFound
+from hitl_mcp.contract.templates import NewTemplate, TemplateChange, check_fields
+from hitl_mcp.errors import Conflict, NotConfigured, NotFound
 from hitl_mcp.sdk.endpoint import Endpoint
 from hitl_mcp.sdk.reviews.template import Template
 
@@ -65,7 +65,7 @@ class TemplateFolder:
 
     def create(self, new: NewTemplate) -> Template:
         """Keep a new template. Raises: BadRequest for its fields, Conflict for a key that is taken."""
-        _check(new.fields)
+        check_fields(new.fields)
         if new.key is not None and (taken := [one.id for one in self.listed() if one.key == new.key]):
             raise Conflict("A template with this key exists. Change it, or choose another key", {"id": taken[0]})
         now = datetime.now(UTC)
@@ -79,7 +79,7 @@ class TemplateFolder:
     def update(self, wanted: str, change: TemplateChange) -> Template:
         """Change what is given. Raises: NotFound, BadRequest."""
         before = self.find(wanted)
-        _check(change.fields)
+        check_fields(change.fields)
         given: dict[str, Any] = change.model_dump(exclude_unset=True)
         if change.name is not None:
             given["slug"] = slug(change.name)
@@ -102,12 +102,3 @@ class TemplateFolder:
                 "that can be written."
             ) from error
         return template
-
-
-def _check(fields: list[dict[str, Any]] | None) -> None:
-    if fields is not None:
-        try:
-            read_config(ResponseType.FORM, {"fields": fields})
-        except AnswerRejected as fault:
-            where = fault.field.removeprefix("response_config.")
-            raise BadRequest("Invalid template fields", f"{where}: {fault.reason}") from None
