@@ -29,6 +29,10 @@ def _absolute(path: Path) -> Path:
         raise ValueError(str(error)) from None
 
 
+def _absolute_or_none(path: Path | None) -> Path | None:
+    return None if path is None else _absolute(path)
+
+
 def _origin(url: str | None) -> str | None:
     """Scheme and host only: every link, cookie and check is made from it."""
     if url is None:
@@ -99,6 +103,11 @@ class Settings(BaseSettings):
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="of the service's log")] = (
         "INFO"
     )
+    locales: Annotated[
+        Path | None,
+        AfterValidator(_absolute_or_none),
+        Field(description="folder with translations of the pages, LANGUAGE/LC_MESSAGES/messages.mo"),
+    ] = None
     api_key: Annotated[SecretStr | None, Field(description="of the HITL.sh cloud or a team's server")] = None
     base_url: Annotated[
         str | None,
@@ -147,7 +156,8 @@ def service_environment(settings: Settings) -> dict[str, str]:
         if name.upper() in _KEPT or name.upper().startswith(_KEPT_PREFIXES)
     }
     for name in ("port", "open_browser", "notify", "inbox_host", "idle_seconds", "log_level", "public_url",
-                 "allowed_hosts", "cors_origins", "rate_limit", "loop_aliases", "outgoing_allow"):  # fmt: skip
+                 "allowed_hosts", "cors_origins", "rate_limit", "loop_aliases", "outgoing_allow",
+                 "locales"):  # fmt: skip
         if (value := getattr(settings, name)) not in (None, ""):
             kept[f"HITL_{name.upper()}"] = str(value)
     kept["HITL_DATA_DIR"] = str(settings.data_dir)

@@ -139,6 +139,7 @@ async def running(
             fetching=anyio.Semaphore(FETCHES),
             warnings=list(storage.warnings), rate_limit=settings.rate_limit, loop_aliases=settings.aliases,
             cors_origins=listed(settings.cors_origins), database=storage.database, back_up=storage.back_up,
+            locales=settings.locales,
         )  # fmt: skip
         await timers.tick()  # overdue requests are closed before anybody can see them open
 

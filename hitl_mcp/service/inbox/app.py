@@ -19,6 +19,7 @@ from hitl_mcp.service.inbox.live import Live
 from hitl_mcp.service.inbox.pages import Pages
 from hitl_mcp.service.inbox.render import message
 from hitl_mcp.service.inbox.team import Team
+from hitl_mcp.service.inbox.texts import Languages, _
 
 
 def create_inbox(services: Services) -> ASGIApp:
@@ -28,7 +29,7 @@ def create_inbox(services: Services) -> ASGIApp:
     app = Starlette(routes=[*routes, Route("/live", Live(services)), static_route()])
     app.state.is_team = services.keys.is_team
     install(app)
-    return SecureHeaders(app)
+    return SecureHeaders(Languages(app, services.locales))
 
 
 def install(app: Starlette) -> None:
@@ -46,39 +47,43 @@ async def _refused(request: Request, error: Exception) -> Response:
     if error.status == 401:
         if getattr(request.app.state, "is_team", False):
             return message(
-                "You are signed out", "The inbox shows questions to signed-in people only.", status=401, sign_in=True,
-                request_id=request.path_params.get("request_id"), typed=kept,
+                _("You are signed out"), _("The inbox shows questions to signed-in people only."), status=401,
+                sign_in=True, request_id=request.path_params.get("request_id"), typed=kept,
             )  # fmt: skip
         return message(
-            "You are signed out",
-            "The inbox shows questions to signed-in people only. On one machine sessions also end when the service was "
-            "away.",
+            _("You are signed out"),
+            _(
+                "The inbox shows questions to signed-in people only. On one machine sessions also end when the service "
+                "was away."
+            ),
             status=401, open_again=True, request_id=request.path_params.get("request_id"), typed=kept,
         )  # fmt: skip
-    titles = {403: "Refused", 404: "Not found", 409: "Too late"}
-    title = titles.get(error.status, "Not possible")
+    titles = {403: _("Refused"), 404: _("Not found"), 409: _("Too late")}
+    title = titles.get(error.status, _("Not possible"))
     if isinstance(error, ServiceFault):
-        title = "The service could not do it"
-    advice = "Go back in your browser: what you typed is still there." if request.method == "POST" else ""
+        title = _("The service could not do it")
+    advice = _("Go back in your browser: what you typed is still there.") if request.method == "POST" else ""
     return message(title, f"{error.message}.", *([advice] if advice else []), status=error.status, back="/", typed=kept)
 
 
-async def _http(_: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
-    said = {404: "There is nothing at this address.", 405: "This address does not take that."}
+    said = {404: _("There is nothing at this address."), 405: _("This address does not take that.")}
     words = said.get(error.status_code, f"{error.detail}.")
-    title = "Not found" if error.status_code == 404 else "Not possible"
+    title = _("Not found") if error.status_code == 404 else _("Not possible")
     response = message(title, words, status=error.status_code, back="/")
     for name, value in (error.headers or {}).items():
         response.headers[name] = value
     return response
 
 
-async def _fault(_: Request, error: Exception) -> Response:  # the server logs it, after this answer
+async def _fault(request: Request, error: Exception) -> Response:  # the server logs it, after this answer
     return message(
-        "Something went wrong here",
-        "The service made a mistake; its log has the details. Nothing can be said about what you sent: go back, "
-        "reload, and look at the request's state before you try again.",
+        _("Something went wrong here"),
+        _(
+            "The service made a mistake; its log has the details. Nothing can be said about what you sent: go back, "
+            "reload, and look at the request's state before you try again."
+        ),
         status=500, back="/",
     )  # fmt: skip

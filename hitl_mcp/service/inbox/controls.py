@@ -29,7 +29,8 @@ from hitl_mcp.contract.states import Kind
 from hitl_mcp.service.inbox.forms import Typed, as_typed, key_of
 from hitl_mcp.service.inbox.markdown import OwnAddress, invisible_in
 from hitl_mcp.service.inbox.shown import Shown, shown_of
-from hitl_mcp.service.inbox.words import amount
+from hitl_mcp.service.inbox.texts import _, ngettext
+from hitl_mcp.service.inbox.words import characters
 
 MAX_SCALE = 11
 
@@ -103,7 +104,7 @@ def answer_form(request: ReviewRequest, typed: Typed | None, own: OwnAddress | N
         return AnswerForm("form", fields=[_field(of, typed, own) for of in config.fields])
     before = typed.values if typed else ()
     if isinstance(config, BooleanConfig):
-        words = "The wording of the buttons was chosen by the agent."
+        words = _("The wording of the buttons was chosen by the agent.")
         return AnswerForm("buttons", _yes_and_no(config, before), words)
     if request.kind is Kind.APPROVAL and isinstance(config, SingleSelectConfig):
         return AnswerForm("buttons", _choices(config.options, before))
@@ -118,7 +119,7 @@ def _field(of: FormField, typed: Typed | None, own: OwnAddress | None) -> Answer
     values = as_typed(of) if typed is None else typed.fields.get(key, as_typed(of))
     control = _control(of, values)
     if control.part in ("single", "scale") and not of.required:
-        none = Choice("", "No answer", chosen=not any(choice.chosen for choice in control.choices))
+        none = Choice("", _("No answer"), chosen=not any(choice.chosen for choice in control.choices))
         control = replace(control, choices=[*control.choices, none])
     invisible = invisible_in(of.initial.replace("\r\n", "\n")) if isinstance(of.initial, str) else ()
     return replace(
@@ -131,7 +132,7 @@ def _control(config: ValueConfig, before: Sequence[str]) -> AnswerForm:
     value = before[0] if before else ""
     match config:
         case SingleSelectConfig():
-            return AnswerForm("single", _choices(config.options, before), "Offered by the agent.")
+            return AnswerForm("single", _choices(config.options, before), _("Offered by the agent."))
         case MultiSelectConfig():
             least = max(config.min_selections, 1 if config.required else 0)
             return AnswerForm("multi", _choices(config.options, before), _how_many(least, config.max_selections))
@@ -145,10 +146,10 @@ def _control(config: ValueConfig, before: Sequence[str]) -> AnswerForm:
             return _written(config, value, invisible_in(config.draft_text))
         case EmailConfig():
             limits = {"maxlength": str(config.max_length)}
-            return AnswerForm("line", hint="An e-mail address.", value=value, kind="email", limits=limits)
+            return AnswerForm("line", hint=_("An e-mail address."), value=value, kind="email", limits=limits)
         case MomentConfig():
             zone = f"{datetime.now().astimezone():%Z}"
-            words = f"Date and time, as this service's clock shows it ({zone})."
+            words = _("Date and time, as this service's clock shows it ({zone}).").format(zone=zone)
             return AnswerForm("line", hint=words, value=value, kind="datetime-local", limits={"step": "any"})
         case TextConfig():
             return _written(config, value, ())
@@ -177,12 +178,13 @@ def _choices(options: Sequence[Option], before: Sequence[str]) -> list[Choice]:
 
 
 def _how_many(least: int, most: int | None) -> str:
-    offered = "Offered by the agent. "
     if most is None:
-        return offered + (f"Choose at least {least}." if least else "Choose any number of them, or none.")
-    if least == most:
-        return offered + f"Choose exactly {least}."
-    return offered + (f"Choose between {least} and {most}." if least else f"Choose up to {most}, or none.")
+        words = _("Choose at least {least}.") if least else _("Choose any number of them, or none.")
+    elif least == most:
+        words = _("Choose exactly {least}.")
+    else:
+        words = _("Choose between {least} and {most}.") if least else _("Choose up to {most}, or none.")
+    return f"{_('Offered by the agent.')} {words.format(least=least, most=most)}"
 
 
 def _scale(config: RatingConfig, before: Sequence[str]) -> AnswerForm:
@@ -191,14 +193,15 @@ def _scale(config: RatingConfig, before: Sequence[str]) -> AnswerForm:
     named = config.labels or {}
     if steps > MAX_SCALE:
         limits = {"min": _plain(low), "max": _plain(high), "step": _plain(step)}
-        hint = f"From {_plain(low)} to {_plain(high)}" + ("" if step == 1 else f", in steps of {_plain(step)}") + "."
+        words = _("From {low} to {high}.") if step == 1 else _("From {low} to {high}, in steps of {step}.")
+        hint = words.format(low=_plain(low), high=_plain(high), step=_plain(step))
         told = "; ".join(f"{key}: {text}" for key, text in named.items())
         value = before[0] if before else ""
         return AnswerForm("line", hint=f"{hint} {told}".strip(), value=value, limits=limits)
     values = [_plain(low + step * index) for index in range(steps)]
     ends = {values[0]: named.get("min"), values[-1]: named.get("max")}
     choices = [Choice(value, value, named.get(value) or ends.get(value), chosen=value in before) for value in values]
-    return AnswerForm("scale", choices, f"From {values[0]} to {values[-1]}.")
+    return AnswerForm("scale", choices, _("From {low} to {high}.").format(low=values[0], high=values[-1]))
 
 
 def _number(config: NumberConfig, value: str) -> AnswerForm:
@@ -208,15 +211,15 @@ def _number(config: NumberConfig, value: str) -> AnswerForm:
         low = max(low, Decimal(0))
     # a browser counts steps from the minimum; where that is off the grid it would refuse what is allowed
     limits = {"min": _plain(low), "max": _plain(high), "step": _plain(step) if low % step == 0 else "any"}
-    places = "whole numbers only" if not config.decimal_places else (
-        "up to " + amount(config.decimal_places, "decimal place", "decimal places")
-    )  # fmt: skip
+    places = _("whole numbers only") if not config.decimal_places else (
+        ngettext("up to {count} decimal place", "up to {count} decimal places", config.decimal_places)
+    ).format(count=config.decimal_places)  # fmt: skip
     if abs(low) == abs(high) == ANY_NUMBER:
-        limits, bounds = {"step": limits["step"]}, "Any number"
+        limits, words = {"step": limits["step"]}, _("Any number, {places}.")
     else:
-        bounds = f"Between {_plain(low)} and {_plain(high)}"
+        words = _("Between {low} and {high}, {places}.")
     return AnswerForm(
-        "line", hint=f"{bounds}, {places}.", value=value, limits=limits,
+        "line", hint=words.format(low=_plain(low), high=_plain(high), places=places), value=value, limits=limits,
         placeholder=config.placeholder or "", prefix=config.prefix or "", suffix=config.suffix or "",
     )  # fmt: skip
 
@@ -232,11 +235,13 @@ def _written(config: TextConfig | EditableTextConfig, value: str, invisible: Seq
         limits["maxlength"] = str(config.max_length)
         if config.min_length:
             limits["minlength"] = str(config.min_length)
-    hint = f"At most {amount(config.max_length, 'character', 'characters')}"
-    if config.min_length:
-        hint = f"Between {config.min_length:,} and {amount(config.max_length, 'character', 'characters')}"
     required = config.required or config.min_length > 0
+    if config.min_length:
+        words = _("Between {least} and {most}.")
+    else:
+        words = _("At most {most}.") if required else _("At most {most}; may stay empty.")
+    hint = words.format(least=f"{config.min_length:,}", most=characters(config.max_length))
     return AnswerForm(
-        "text" if isinstance(config, TextConfig) else "draft", hint=hint + ("." if required else "; may stay empty."),
+        "text" if isinstance(config, TextConfig) else "draft", hint=hint,
         value=value, limits=limits, required=required, placeholder=config.placeholder or "", invisible=invisible,
     )  # fmt: skip

@@ -21,6 +21,7 @@ from hitl_mcp.service.inbox.forms import text_of
 from hitl_mcp.service.inbox.headers import SecureHeaders
 from hitl_mcp.service.inbox.render import page
 from hitl_mcp.service.inbox.session import check_origin
+from hitl_mcp.service.inbox.texts import Languages
 
 _REQUEST = re.compile(r"/requests/([0-9a-f]{24})/?")
 
@@ -46,4 +47,4 @@ def create_doorstep(services: Services) -> ASGIApp:
         ]
     )
     install(app)
-    return SecureHeaders(app)
+    return SecureHeaders(Languages(app, services.locales))

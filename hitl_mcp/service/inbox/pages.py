@@ -202,7 +202,7 @@ class Pages:
             "outcome": view.outcome_words(item, visit.person.user_id),
             "answer": _answer(item),
             "closed_at": view.closed_at(item),
-            "channel": words.CHANNELS.get(item.response_channel) if item.response_channel else None,
+            "channel": words.where(item.response_channel),
             "history": _history(item, found["history"], visit),
             "mine": item.claimed_by == visit.person.user_id,
             "state": f"{item.revision}:{item.status.value}:{item.claimed_by or ''}",
@@ -241,7 +241,7 @@ def _closed_line(item: ReviewRequest, me: str) -> dict[str, Any]:
         "outcome": view.outcome_words(item, me),
         "answer": words.first_line(_answer(item) or "") if item.status is Status.COMPLETED else None,
         "at": view.closed_at(item),
-        "channel": words.CHANNELS.get(item.response_channel) if item.response_channel else None,
+        "channel": words.where(item.response_channel),
     }
 
 

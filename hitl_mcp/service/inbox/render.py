@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse
 
 from hitl_mcp.service.inbox import words
 from hitl_mcp.service.inbox.markdown import plain, show
-from hitl_mcp.service.inbox.texts import gettext, ngettext
+from hitl_mcp.service.inbox.texts import gettext, ngettext, spoken
 
 _templates = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -35,7 +35,7 @@ _DEFAULTS: dict[str, Any] = {"visit": None, "open_count": None, "page": "message
 
 def page(name: str, status: int = 200, **values: Any) -> HTMLResponse:
     """A template as a response."""
-    return HTMLResponse(_templates.get_template(name).render(_DEFAULTS | values), status)
+    return HTMLResponse(_templates.get_template(name).render(_DEFAULTS | {"language": spoken()} | values), status)
 
 
 def message(title: str, *paragraphs: str, status: int = 200, **values: Any) -> HTMLResponse:

@@ -21,10 +21,22 @@ from hitl_mcp.contract.states import Kind, Status
 from hitl_mcp.service.inbox.controls import answer_form
 from hitl_mcp.service.inbox.forms import Typed, key_of
 from hitl_mcp.service.inbox.markdown import OwnAddress, Rendered, leads_to, render
-from hitl_mcp.service.inbox.words import amount, answer_words
+from hitl_mcp.service.inbox.texts import N_, _, ngettext
+from hitl_mcp.service.inbox.words import answer_words, characters
 
 MAX_VALUES = 400
 MAX_COMPARED = 4_000
+_HAPPENED = {
+    "created": N_("{who} asked"),
+    "changed": N_("{who} changed it (revision {revision})"),
+    "claimed": N_("{who} claimed it"),
+    "released": N_("{who} released it"),
+    "completed": N_("{who} answered"),
+    "timeout": N_("The deadline passed"),
+    "cancelled": N_("{who} withdrew it"),
+    "delivered": N_("{who} collected the result"),
+}
+"""What an entry of the log says to a person, by its type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +77,24 @@ def extent(request: ReviewRequest) -> str:
     """How much the agent says, so that nobody decides before the end of it (H16)."""
     context = dict(request.context or {})
     details = context.pop("details", "") if isinstance(context.get("details"), str) else ""
-    parts = [amount(len(request.request_text) + len(details), "character", "characters") + " of text"]
+    parts = [_("{characters} of text").format(characters=characters(len(request.request_text) + len(details)))]
     if context:
         values = _count(context)
-        inner = f" with {amount(values, 'value', 'values')}" if values > len(context) else ""
-        parts.append(amount(len(context), "context field", "context fields") + inner)
+        fields = ngettext("{count:,} context field", "{count:,} context fields", len(context)).format(
+            count=len(context)
+        )
+        within = ngettext("{fields} with {count:,} value", "{fields} with {count:,} values", values)
+        parts.append(within.format(fields=fields, count=values) if values > len(context) else fields)
     if request.response_type is ResponseType.FORM:
         fields = request.response_config.get("fields", [])
         letters = len(json.dumps(fields, ensure_ascii=False))
-        count = amount(len(fields), "field", "fields")
-        parts.append(f"a form of {count} with {amount(letters, 'character', 'characters')}")
+        form = ngettext(
+            "a form of {count:,} field with {letters}", "a form of {count:,} fields with {letters}", len(fields)
+        )
+        parts.append(form.format(count=len(fields), letters=characters(letters)))
     draft = request.response_config.get("draft_text")
     if isinstance(draft, str):
-        parts.append(f"a draft of {amount(len(draft), 'character', 'characters')}")
+        parts.append(_("a draft of {characters}").format(characters=characters(len(draft))))
     return ", ".join(parts)
 
 
@@ -97,8 +114,10 @@ def differences(entries: Sequence[dict[str, Any]]) -> list[Difference]:
         for name, value in entry["before"].items():
             first.setdefault(name, value)
         last |= entry["after"]
-    names = {"request_text": "Text", "priority": "Priority", "context": "Context", "timeout_at": "Deadline",
-             "due_at": "Wanted by", "response_config": "Answers", "default_response": "Default"}  # fmt: skip
+    names = {
+        "request_text": _("Text"), "priority": _("Priority"), "context": _("Context"), "timeout_at": _("Deadline"),
+        "due_at": _("Wanted by"), "response_config": _("Answers"), "default_response": _("Default"),
+    }  # fmt: skip
     return [
         Difference(label, compared(_as_text(name, first.get(name)), _as_text(name, last.get(name))))
         for name, label in names.items()
@@ -110,7 +129,7 @@ def _as_text(name: str, value: Any) -> str:
     if name in ("timeout_at", "due_at") and isinstance(value, str):
         return f"{datetime.fromisoformat(value).astimezone():%Y-%m-%d %H:%M:%S %Z}"
     if value is None:
-        return "none"
+        return _("none")
     return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
 
 
@@ -132,28 +151,30 @@ def compared(old: str, new: str) -> list[tuple[str, str]]:
 def default_words(request: ReviewRequest) -> str:
     """What happens when nobody answers."""
     if request.default_response is None:
-        return "the agent is told that nobody decided; no answer is given"
+        return _("the agent is told that nobody decided; no answer is given")
     words = answer_words(config_of(request), request.default_response)
-    return f"the agent is told that nobody decided, and the default stands: {words}"
+    return _("the agent is told that nobody decided, and the default stands: {default}").format(default=words)
 
 
 def outcome_words(request: ReviewRequest, me: str) -> str:
     """How a request ended, in one line; empty while it is open."""
     match request.status:
         case Status.COMPLETED:
-            who = "You" if request.response_by == me else person_name(request)
-            return f"{who} decided" if request.kind is Kind.APPROVAL else f"{who} answered"
+            if request.response_by == me:
+                return _("You decided") if request.kind is Kind.APPROVAL else _("You answered")
+            words = _("{who} decided") if request.kind is Kind.APPROVAL else _("{who} answered")
+            return words.format(who=person_name(request))
         case Status.TIMEOUT:
-            return "Nobody answered in time"
+            return _("Nobody answered in time")
         case Status.CANCELLED:
-            return "Withdrawn by the agent"
+            return _("Withdrawn by the agent")
         case _:
             return ""
 
 
 def person_name(request: ReviewRequest) -> str:
     """Who answered."""
-    return request.response_by_user.name if request.response_by_user is not None else "Somebody"
+    return request.response_by_user.name if request.response_by_user is not None else _("Somebody")
 
 
 def closed_at(request: ReviewRequest) -> datetime:
@@ -165,24 +186,17 @@ def history_lines(
     request: ReviewRequest, history: Sequence[dict[str, Any]], names: dict[str, str]
 ) -> list[dict[str, Any]]:
     """The event log of a request in words, oldest first."""
-    agent = request.user_agent or "The agent"
+    agent = request.user_agent or _("The agent")
     lines: list[dict[str, Any]] = []
     for entry in history:
         actor = str(entry["actor"])
-        who = names.get(actor.removeprefix("user:"), "Somebody") if actor.startswith("user:") else agent
+        who = names.get(actor.removeprefix("user:"), _("Somebody")) if actor.startswith("user:") else agent
         data = entry["data"]
-        said = {
-            "created": f"{agent} asked",
-            "changed": f"{agent} changed it (revision {data.get('revision')})",
-            "claimed": f"{who} claimed it",
-            "released": f"{who} released it",
-            "completed": f"{who} decided" if request.kind is Kind.APPROVAL else f"{who} answered",
-            "timeout": "The deadline passed",
-            "cancelled": f"{agent} withdrew it",
-            "delivered": f"{agent} collected the result",
-        }
-        parts = differences([data]) if entry["type"] == "changed" else []
-        lines.append({"at": entry["at"], "words": said.get(entry["type"], str(entry["type"])), "differences": parts})
+        kind = str(entry["type"])
+        words = N_("{who} decided") if kind == "completed" and request.kind is Kind.APPROVAL else _HAPPENED.get(kind)
+        said = kind if words is None else _(words).format(who=who, revision=data.get("revision"))
+        parts = differences([data]) if kind == "changed" else []
+        lines.append({"at": entry["at"], "words": said, "differences": parts})
     return lines
 
 
@@ -193,12 +207,12 @@ def kept(typed: Typed, request: ReviewRequest | None) -> list[tuple[str, str]]:
         said = ", ".join(typed.values)
         if request is not None and len(typed.values) == 1:
             said = next((c.label for c in answer_form(request, None).choices if c.value == typed.value), said)
-        lines.append(("Answer", said))
+        lines.append((_("Answer"), said))
     config = None if request is None else config_of(request)
     titles = {key_of(of.name): of.title for of in config.fields} if isinstance(config, FormConfig) else {}
-    lines += [(titles.get(key, "Answer"), ", ".join(values)) for key, values in typed.fields.items() if any(values)]
+    lines += [(titles.get(key, _("Answer")), ", ".join(values)) for key, values in typed.fields.items() if any(values)]
     if typed.comment:
-        lines.append(("Comment", typed.comment))
+        lines.append((_("Comment"), typed.comment))
     return lines
 
 
@@ -206,11 +220,11 @@ def media_links(item: ReviewRequest, own: OwnAddress) -> list[tuple[str, str, st
     """Kind, address and name of each file, video and audio, and whether it may be a link (H5, H16)."""
     media = item.media or {}
     links: list[tuple[str, str, str | None, bool]] = []
-    for kind in ("file", "video", "audio"):
+    for kind, label in (("file", _("File")), ("video", _("Video")), ("audio", _("Audio"))):
         urls = [media.get(f"{kind}_url"), *media.get(f"{kind}_urls", [])]
         names = [media.get(f"{kind}_name"), *media.get(f"{kind}_names", [])]
         for index, url in enumerate(urls):
             if url is not None:
                 name = names[index] if index < len(names) else None
-                links.append((kind.capitalize(), url, name, leads_to(url, own) is not None))
+                links.append((label, url, name, leads_to(url, own) is not None))
     return links

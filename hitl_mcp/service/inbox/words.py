@@ -18,22 +18,34 @@ from hitl_mcp.contract.answers import (
 from hitl_mcp.contract.configs import MomentConfig
 from hitl_mcp.contract.states import Channel
 from hitl_mcp.service.inbox.markdown import plain
+from hitl_mcp.service.inbox.texts import N_, _, ngettext
 
-CHANNELS = {
-    Channel.INBOX: "in the inbox",
-    Channel.TERMINAL: "in a terminal",
-    Channel.CLIENT: "in the agent's own program, which this service cannot check",
+_CHANNELS = {
+    Channel.INBOX: N_("in the inbox"),
+    Channel.TERMINAL: N_("in a terminal"),
+    Channel.CLIENT: N_("in the agent's own program, which this service cannot check"),
 }
 FIRST_LINE = 160
+_MONTHS = (
+    N_("January"), N_("February"), N_("March"), N_("April"), N_("May"), N_("June"), N_("July"), N_("August"),
+    N_("September"), N_("October"), N_("November"), N_("December"),
+)  # fmt: skip
+
+
+def where(channel: Channel | None) -> str | None:
+    """Where an answer was given; None where nobody knows."""
+    return None if channel is None or channel not in _CHANNELS else _(_CHANNELS[channel])
 
 
 def when(at: datetime, now: datetime) -> str:
     """A moment as the machine's own clock shows it; its day only when that is not today."""
     here, today = at.astimezone(), now.astimezone()
     if here.date() == today.date():
-        return f"today, {here:%H:%M}"
-    month = f"{here:%B}" if here.year == today.year else f"{here:%B %Y}"
-    return f"{here.day} {month}, {here:%H:%M}"
+        return _("today, {time}").format(time=f"{here:%H:%M}")
+    month = _(_MONTHS[here.month - 1])
+    if here.year == today.year:
+        return _("{day} {month}, {time}").format(day=here.day, month=month, time=f"{here:%H:%M}")
+    return _("{day} {month} {year}, {time}").format(day=here.day, month=month, year=here.year, time=f"{here:%H:%M}")
 
 
 def exactly(at: datetime) -> str:
@@ -45,20 +57,20 @@ def left(at: datetime, now: datetime) -> str:
     """How long until a moment, or since. `countdown.js` says it in the same words."""
     seconds = int((at - now).total_seconds())
     words = _span(abs(seconds))
-    return f"in {words}" if seconds > 0 else f"{words} ago"
+    return (_("in {span}") if seconds > 0 else _("{span} ago")).format(span=words)
 
 
 def _span(seconds: int) -> str:
     minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86_400
     if seconds < 60:
-        return f"{seconds} s"
+        return _("{seconds} s").format(seconds=seconds)
     if minutes < 5:
-        return f"{minutes} min {seconds % 60} s"
+        return _("{minutes} min {seconds} s").format(minutes=minutes, seconds=seconds % 60)
     if hours < 1:
-        return f"{minutes} min"
+        return _("{minutes} min").format(minutes=minutes)
     if hours < 10:
-        return f"{hours} h {minutes % 60} min"
-    return f"{hours} h" if days < 2 else f"{days} days"
+        return _("{hours} h {minutes} min").format(hours=hours, minutes=minutes % 60)
+    return _("{hours} h").format(hours=hours) if days < 2 else _("{days} days").format(days=days)
 
 
 def iso(at: datetime) -> str:
@@ -73,12 +85,12 @@ def first_line(text: str) -> str:
         if bare:
             words = plain(bare)
             return words if len(words) <= FIRST_LINE else words[: FIRST_LINE - 1].rstrip() + "…"
-    return "(no words)"
+    return _("(no words)")
 
 
-def amount(count: int, one: str, many: str) -> str:
-    """`1 field`, `1,240 characters`."""
-    return f"{count:,} {one if count == 1 else many}"
+def characters(count: int) -> str:
+    """`1,240 characters`."""
+    return ngettext("{count} character", "{count} characters", count).format(count=f"{count:,}")
 
 
 def number(value: float) -> str:
@@ -96,7 +108,7 @@ def answer_words(config: ResponseConfig, value: Any) -> str:
             return _label(config, value)
         case MultiSelectConfig():
             chosen = cast("list[Any]", value) if isinstance(value, list) else [value]
-            return ", ".join(_label(config, item) for item in chosen) or "none of them"
+            return ", ".join(_label(config, item) for item in chosen) or _("none of them")
         case BooleanConfig():
             return {True: config.true_label, False: config.false_label}.get(value, str(value))
         case NumberConfig():
@@ -113,7 +125,7 @@ def field_words(config: FormConfig, value: Any) -> list[tuple[str, str]]:
     """A form's answer, field by field: what the person read there, and what they said."""
     given = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
     return [
-        (of.title, "no answer" if (said := given.get(of.name)) is None else answer_words(of, said))
+        (of.title, _("no answer") if (said := given.get(of.name)) is None else answer_words(of, said))
         for of in config.answerable
     ]
 
