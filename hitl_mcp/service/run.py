@@ -36,8 +36,10 @@ from hitl_mcp.service.local.socket import internal, listen, listen_at
 from hitl_mcp.service.notify.announcer import announce_questions
 from hitl_mcp.service.notify.browser import BrowserOpener
 from hitl_mcp.service.notify.desktop import Desktop
+from hitl_mcp.service.outbox.base import Sender
+from hitl_mcp.service.outbox.courier import Courier
 from hitl_mcp.service.outgoing.guard import Outgoing
-from hitl_mcp.service.storage import open_storage
+from hitl_mcp.service.storage import Storage, open_storage
 from hitl_mcp.service.timers import Timers
 from hitl_mcp.service.web.app import create_app
 from hitl_mcp.service.web.logs import LoggedRequests
@@ -143,12 +145,15 @@ async def running(
         )  # fmt: skip
         await timers.tick()  # overdue requests are closed before anybody can see them open
 
+        courier = _courier(services, storage) if hosted_by != CONSOLE else None
         mcp = await stack.enter_async_context(mount(keys)) if mount is not None else None
         app: ASGIApp = create_app(services, mcp)
         server = _server(LoggedRequests(app) if hosted_by == SERVE else app)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(feed.run)
             tasks.start_soon(timers.run)
+            if courier is not None:
+                tasks.start_soon(courier.run, stopping)
             if storage.listen is not None:
                 tasks.start_soon(storage.listen)
             if folder is not None:
@@ -168,6 +173,8 @@ async def running(
                 stopping.set()
                 with anyio.move_on_after(15 if mcp is not None else 3, shield=True):
                     await serving.wait()
+                    if courier is not None:
+                        await courier.ended.wait()
                 tasks.cancel_scope.cancel()
 
 
@@ -183,6 +190,14 @@ def _open_sockets(stack: AsyncExitStack, settings: Settings, folder: DataFolder 
     listening = listen(folder, settings.port)
     stack.callback(listening.socket.close)
     return _Sockets([listening.socket], listening.port, listening.port, listening.moved)
+
+
+def _courier(services: Services, storage: Storage) -> Courier:
+    """Sends what was put into the outbox; on a folder of its own nobody else does."""
+    senders: dict[str, Sender] = {}
+    courier = Courier(services.store, services.clock, senders, alone=storage.folder is not None)
+    storage.on_posted(courier.others_put)
+    return courier
 
 
 def _start_desktop(tasks: anyio.abc.TaskGroup, services: Services, settings: Settings) -> None:

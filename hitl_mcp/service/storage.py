@@ -34,6 +34,7 @@ class Storage:
         folder: the data folder; None on PostgreSQL, where nothing of this machine is used.
         listen: hears wake-ups of other processes until cancelled; None where there are none.
         clock: milliseconds since 1970, as the database counts them.
+        on_posted: has a listener called when another process may have put something into the outbox.
     """
 
     store: Store
@@ -44,6 +45,7 @@ class Storage:
     listen: Callable[[], Coroutine[Any, Any, None]] | None = None
     warnings: tuple[str, ...] = ()
     back_up: Callable[[Path], Awaitable[int]] | None = None
+    on_posted: Callable[[Callable[[], None]], None] = lambda _: None
 
 
 async def open_storage(
@@ -81,4 +83,4 @@ async def _postgres(stack: AsyncExitStack, url: str, clock: Clock, broker: Broke
     bell = PostgresBroker(url, origin=store.origin)
     if broker is not None:
         return Storage(store, broker, store.now, None, "PostgreSQL")
-    return Storage(store, bell, store.now, None, "PostgreSQL", listen=bell.run)
+    return Storage(store, bell, store.now, None, "PostgreSQL", listen=bell.run, on_posted=bell.on_posted)

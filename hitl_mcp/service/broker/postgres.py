@@ -10,13 +10,14 @@ from __future__ import annotations
 import logging
 import random
 import secrets
+from collections.abc import Callable
 
 import anyio
 import asyncpg
 
 from hitl_mcp.service.broker.local import LocalBroker
 from hitl_mcp.service.store.base import Notice
-from hitl_mcp.service.store.connect import CHANNEL, connect
+from hitl_mcp.service.store.connect import CHANNEL, OUTBOX, connect
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,16 @@ class PostgresBroker:
         self._origin = origin
         self._seconds = heartbeat_seconds
         self._here = LocalBroker()
+        self._on_posted: list[Callable[[], None]] = []
         self.listening = False
+
+    def on_posted(self, listener: Callable[[], None]) -> None:
+        """Call `listener` when another process may have put something into the outbox."""
+        self._on_posted.append(listener)
+
+    def _posted(self) -> None:
+        for listener in self._on_posted:
+            listener()
 
     def publish(self, notices: list[Notice]) -> None:
         """See `Broker`. Other processes are told by the transaction itself."""
@@ -76,6 +86,8 @@ class PostgresBroker:
                 heard.set()
             elif not text.startswith(_BEAT) and text.partition(" ")[0] != self._origin:
                 self._here.publish([])
+                if OUTBOX in text.split(" "):
+                    self._posted()
 
         connection = await connect(self._url)
         try:
@@ -83,6 +95,7 @@ class PostgresBroker:
             await connection.add_listener(CHANNEL, on_notification)
             self.listening = True
             self._here.publish([])  # what was announced before this moment was not heard
+            self._posted()
             while True:
                 heard = anyio.Event()
                 with anyio.fail_after(self._seconds):

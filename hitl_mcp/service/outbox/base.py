@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+from hitl_mcp.service.store.base import Tx
+
+SCHEDULE = (0, 15, 60, 5 * 60, 30 * 60, 2 * 3600, 12 * 3600, 24 * 3600)
+"""Seconds before each attempt, as documented (contract section 5.5); after the last the delivery is given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +23,8 @@ class Delivery:
         event_id: what a receiver recognises a repetition by.
         body: as it was made; what is signed or rendered.
         attempts: how often it was tried before.
+        fence: rises whenever somebody takes it; whoever holds an older number may no longer write (H29).
+        skipped: how many earlier ones of its line were given up.
     """
 
     id: int
@@ -30,6 +38,8 @@ class Delivery:
     created_at: int
     attempts: int
     fence: int
+    line: str = ""
+    skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +64,15 @@ class Outcome:
 class Sender(Protocol):
     """Sends deliveries of one kind."""
 
+    @property
+    def schedule(self) -> Sequence[float]:
+        """Seconds before each attempt, the first included; `SCHEDULE` where nothing else is called for."""
+        ...
+
     async def send(self, delivery: Delivery) -> Outcome:
-        """Try once. Never raises for what the receiver does; bounded in time."""
+        """Try once. Never raises for what the receiver does; bounded to 30 seconds."""
+        ...
+
+    def settled(self, tx: Tx, delivery: Delivery, outcome: Outcome, given_up: bool) -> None:
+        """Write what an attempt means for its target, in the transaction that writes the attempt."""
         ...

@@ -13,10 +13,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A committed entry of the event log, announced after its commit. Carries ids only; the row is the truth."""
+    """What a transaction did, announced after its commit. Carries ids only; the row is the truth.
+
+    Attributes:
+        position: of a new entry of the event log; 0 for what was put into the outbox only.
+        target: of what was put into the outbox; None for an entry of the log.
+        due_at: when that is to be sent, in milliseconds since 1970.
+    """
 
     position: int
     request_id: str
+    target: str | None = None
+    due_at: int = 0
 
 
 @dataclass(slots=True)

@@ -10,6 +10,8 @@ from hitl_mcp.errors import NotConfigured
 
 CHANNEL = "hitl"
 """Every announcement goes over this one channel."""
+OUTBOX = "outbox"
+"""In an announcement among the ids: something is to be sent."""
 CONNECT_SECONDS = 5.0
 COMMAND_SECONDS = 10.0
 

@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from hitl_mcp.errors import NotConfigured, ServiceFault
 from hitl_mcp.service.store.base import Notice, Tx, Unit
-from hitl_mcp.service.store.connect import CHANNEL, connect, dsn
+from hitl_mcp.service.store.connect import CHANNEL, OUTBOX, connect, dsn
 from hitl_mcp.service.store.lines import Lines
 from hitl_mcp.service.store.migrate_postgres import prepare_postgres, unusable
 from hitl_mcp.service.store.postgres_faults import RETRY_AFTER_SECONDS, meaning, unknown_outcome
@@ -266,8 +266,9 @@ class PostgresStore:
             return None
 
     def _payload(self, notices: list[Notice]) -> str:
-        ids = " ".join(dict.fromkeys(notice.request_id for notice in notices))
-        return f"{self.origin} {ids if len(ids) <= LONG_PAYLOAD else 'look'}"
+        posted = {OUTBOX for notice in notices if notice.target is not None}
+        ids = " ".join((*posted, *dict.fromkeys(notice.request_id for notice in notices if notice.position)))
+        return f"{self.origin} {ids if len(ids) <= LONG_PAYLOAD else ' '.join((*posted, 'look'))}"
 
 
 def _wall() -> int:

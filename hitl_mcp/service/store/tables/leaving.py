@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, String, Table, Text
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, String, Table, Text, text
 
 from hitl_mcp.service.store.tables.base import ID, POSITION, metadata
 
@@ -47,13 +47,15 @@ endpoints = Table(
 )
 """Registered webhooks. A secret is kept as it is, because signing needs it; `former_secret` signs too for a while."""
 
+_WAITING = text("state = 'waiting'")
+
 deliveries = Table(
     "deliveries",
     metadata,
     Column("id", POSITION, primary_key=True, autoincrement=True),
     Column("kind", String(20), nullable=False),
     Column("target", String(80), nullable=False),
-    Column("line", String(110), nullable=False),
+    Column("line", String(170), nullable=False),
     Column("event_id", String(80), nullable=False),
     Column("event", String(40), nullable=False),
     Column("request_id", ID, ForeignKey("requests.id")),
@@ -67,7 +69,8 @@ deliveries = Table(
     Column("fence", Integer, nullable=False),
     Column("done_at", BigInteger),
     Column("fault", String(500)),
-    Index("ix_deliveries_state_due_at", "state", "due_at"),
+    Index("ix_deliveries_target_due_at", "target", "due_at", sqlite_where=_WAITING, postgresql_where=_WAITING),
+    Index("ix_deliveries_waiting", "line", "id", sqlite_where=_WAITING, postgresql_where=_WAITING),
     Index("ix_deliveries_line_id", "line", "id"),
     Index("ix_deliveries_target_id", "target", "id"),
     Index("ix_deliveries_request_id", "request_id"),

@@ -88,7 +88,7 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("kind", sa.String(length=20), nullable=False),
         sa.Column("target", sa.String(length=80), nullable=False),
-        sa.Column("line", sa.String(length=110), nullable=False),
+        sa.Column("line", sa.String(length=170), nullable=False),
         sa.Column("event_id", sa.String(length=80), nullable=False),
         sa.Column("event", sa.String(length=40), nullable=False),
         sa.Column("request_id", sa.String(length=24), nullable=True),
@@ -108,8 +108,23 @@ def upgrade() -> None:
     )
     op.create_index("ix_deliveries_line_id", "deliveries", ["line", "id"], unique=False)
     op.create_index("ix_deliveries_request_id", "deliveries", ["request_id"], unique=False)
-    op.create_index("ix_deliveries_state_due_at", "deliveries", ["state", "due_at"], unique=False)
+    op.create_index(
+        "ix_deliveries_target_due_at",
+        "deliveries",
+        ["target", "due_at"],
+        unique=False,
+        sqlite_where=sa.text("state = 'waiting'"),
+        postgresql_where=sa.text("state = 'waiting'"),
+    )
     op.create_index("ix_deliveries_target_id", "deliveries", ["target", "id"], unique=False)
+    op.create_index(
+        "ix_deliveries_waiting",
+        "deliveries",
+        ["line", "id"],
+        unique=False,
+        sqlite_where=sa.text("state = 'waiting'"),
+        postgresql_where=sa.text("state = 'waiting'"),
+    )
     op.create_table(
         "attempts",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
