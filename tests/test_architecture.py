@@ -76,6 +76,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "service.media",
         "service.members",
         "service.templates",
+        "service.tokens",
         "service.membership",
         "service.outbox",
         "service.webhooks",

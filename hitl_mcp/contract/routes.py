@@ -32,6 +32,7 @@ TEMPLATES = "/v1/api/templates"
 TEMPLATE = "/v1/api/templates/{template}"
 REVIEWS = "/v1/api/reviews"
 REVIEW = "/v1/api/reviews/{request_id}"
+TOKENS = "/v1/api/tokens"
 EVENTS = "/v1/api/events"
 EVENTS_STREAM = "/v1/api/events/stream"
 

@@ -26,6 +26,7 @@ from hitl_mcp.contract.models import (
 from hitl_mcp.contract.routes import CLIENT_NAME
 from hitl_mcp.contract.states import Kind, Status
 from hitl_mcp.contract.teams import Feedback, LoopChange, Member, NewLoop, NewMember
+from hitl_mcp.contract.tokens import TOKEN_SECONDS, AccessToken, NewToken
 from hitl_mcp.errors import BadRequest, Conflict, HITLError, NotSupported
 from hitl_mcp.sdk import batches, calls
 from hitl_mcp.sdk.alongside import alongside
@@ -135,6 +136,13 @@ class AsyncHITLClient(Reviews):
     async def check_key(self) -> KeyFacts:
         """Whether the key works, whose it is, what it may do, and what is left of its budget."""
         return await self._backend.send(calls.check_key())
+
+    async def create_token(
+        self, expires_in: int = TOKEN_SECONDS, *, loop_ids: list[str] | None = None, scopes: list[str] | None = None
+    ) -> AccessToken:
+        """A token that stands for this key for `expires_in` seconds, at most an hour, as for a web page."""
+        wanted = {"expires_in": expires_in, "loop_ids": loop_ids, "scopes": scopes}
+        return await self._backend.send(calls.create_token(valid(NewToken, wanted)))
 
     # loops and members
 

@@ -25,6 +25,7 @@ from hitl_mcp.contract.models import (
 )
 from hitl_mcp.contract.teams import Feedback, LoopChange, Member, NewLoop, NewMember
 from hitl_mcp.contract.templates import NewTemplate, TemplateChange
+from hitl_mcp.contract.tokens import AccessToken, NewToken
 from hitl_mcp.errors import ContractBroken
 from hitl_mcp.sdk.reviews.template import Template
 
@@ -97,6 +98,7 @@ _invitation = _reader(Invitation)
 _members = _reader(list[Member], "members")
 _member = _reader(Member, "member")
 _key = _reader(KeyFacts)
+_token = _reader(AccessToken)
 _notes = _reader(list[str], "notes")
 _template = _reader(Template, "template")
 _templates = _reader(list[Template], "templates")
@@ -111,6 +113,11 @@ def _nothing(_: Any) -> None:
 def check_key() -> Call[KeyFacts]:
     """Whether the key works, and what it may do."""
     return Call("check_key", "GET", routes.KEY_TEST, _key)
+
+
+def create_token(new: NewToken) -> Call[AccessToken]:
+    """A short-lived token."""
+    return Call("create_token", "POST", routes.TOKENS, _token, body=new.model_dump(mode="json"))
 
 
 def list_loops() -> Call[list[Loop]]:

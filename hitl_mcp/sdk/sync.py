@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar
 from hitl_mcp.contract.account import Invitation, KeyFacts, NewLoopReply
 from hitl_mcp.contract.models import Change, Created, Loop, NewRequest, RequestFilter, ReviewRequest
 from hitl_mcp.contract.teams import Member
+from hitl_mcp.contract.tokens import TOKEN_SECONDS, AccessToken
 from hitl_mcp.sdk.aio import Asked, AsyncHITLClient
 from hitl_mcp.sdk.batches import AT_ONCE, Progress
 from hitl_mcp.sdk.choosing import backend_maker
@@ -64,6 +65,12 @@ class HITLClient(SyncReviews):
     def check_key(self) -> KeyFacts:
         """See `AsyncHITLClient.check_key`."""
         return self._call(AsyncHITLClient.check_key)
+
+    def create_token(
+        self, expires_in: int = TOKEN_SECONDS, *, loop_ids: list[str] | None = None, scopes: list[str] | None = None
+    ) -> AccessToken:
+        """See `AsyncHITLClient.create_token`."""
+        return self._call(AsyncHITLClient.create_token, expires_in, loop_ids=loop_ids, scopes=scopes)
 
     def list_loops(self, *, fresh: bool = False) -> list[Loop]:
         """See `AsyncHITLClient.list_loops`."""

@@ -16,6 +16,7 @@ class Agent:
         client: which program asks, in its own words.
         scopes: what the key was granted.
         loop_ids: the only loops it reaches, or None.
+        by_token: it came with a short-lived token of the key, as from a web page.
     """
 
     api_key_id: str
@@ -24,6 +25,7 @@ class Agent:
     scopes: frozenset[Scope] = frozenset(DEFAULT_SCOPES)
     loop_ids: frozenset[str] | None = None
     email: str | None = None
+    by_token: bool = False
 
     @property
     def actor(self) -> str:

@@ -129,10 +129,11 @@ _by_hash = (
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a secret stands for."""
+    """What a secret stands for. `expires_at`: when it ends by itself, in milliseconds since 1970."""
 
     agent: Agent
     revoked: bool
+    expires_at: int | None = None
 
 
 def find(tx: Tx, secret: str) -> Known | None:

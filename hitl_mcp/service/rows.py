@@ -109,11 +109,17 @@ def find_view(tx: Tx, request_id: str) -> ReviewRequest:
 
 
 def find_own(tx: Tx, agent: Agent, request_id: str) -> ReviewRequest:
-    """One request made with this key. Raises: NotFound, NotAllowed."""
+    """One request made with this key; a page's token is not told which people dealt with it. Raises: NotFound,
+    NotAllowed.
+    """
     row = find(tx, request_id)
-    if row["api_key_id"] != agent.api_key_id:
+    if row["api_key_id"] != agent.api_key_id or (agent.by_token and not agent.reaches(row["loop_id"])):
         raise NotAllowed("Access denied to this request")
-    return view(row, tx.now)
+    request = view(row, tx.now)
+    return request.model_copy(update=_NOBODY) if agent.by_token else request
+
+
+_NOBODY = {"response_by": None, "response_by_user": None, "claimed_by": None, "claimed_by_user": None}
 
 
 def find_readable(tx: Tx, agent: Agent, request_id: str) -> ReviewRequest:
@@ -121,6 +127,8 @@ def find_readable(tx: Tx, agent: Agent, request_id: str) -> ReviewRequest:
 
     Raises: NotFound, NotAllowed.
     """
+    if agent.by_token:
+        return find_own(tx, agent, request_id)
     row = find(tx, request_id)
     if row["api_key_id"] != agent.api_key_id:
         loop_id = row["loop_id"]

@@ -24,7 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from hitl_mcp import __version__
 from hitl_mcp.contract import local as derive
 from hitl_mcp.contract.local import CONTRACT_VERSION, ServiceState
-from hitl_mcp.service import people
+from hitl_mcp.service import people, tokens
 from hitl_mcp.service.broker import Broker
 from hitl_mcp.service.clock import Clock, wall_clock
 from hitl_mcp.service.context import Keys, Presence, Services
@@ -120,6 +120,8 @@ async def running(
         alone = folder is not None and hosted_by != SERVE
         if folder is not None and alone and (sockets.moved or _down_seconds(folder) > DOWN_SECONDS):
             await store.write(people.end_sessions)
+        if alone:
+            await store.write(lambda tx: tokens.end_all_of(tx, account.api_key_id))
 
         store.on_commit(storage.broker.publish)
         feed = Feed(store, storage.broker)

@@ -394,3 +394,10 @@ async def test_somebody_was_first(client: AsyncHITLClient, loop: str, place: Pla
         await client.cancel_request(asked.request_id)
     assert caught.value.decided_by
     assert (await client.get_request(asked.request_id)).response_data == "Approve"
+
+
+async def test_a_token_stands_for_the_key_for_a_while(place: Place, client: AsyncHITLClient) -> None:
+    if await supported(place, client.create_token(60), "create_token"):
+        token = await client.create_token(60, scopes=["requests:read"])
+        assert token.access_token.startswith("hitl_token_") and token.access_token not in repr(token)
+        assert token.scopes == ["requests:read"]

@@ -25,6 +25,7 @@ OPERATIONS: dict[str, Operation] = {
     operation.name: operation
     for operation in (
         Operation("check_key", "native"),
+        Operation("create_token", "missing", "Never give the cloud's key to a page: let your own server ask for it."),
         Operation("list_loops", "native"),
         Operation("get_loop", "native"),
         Operation("create_loop", "native"),

@@ -9,7 +9,7 @@ from hitl_mcp.contract.first_generation import first_answer
 from hitl_mcp.service import rows
 from hitl_mcp.service.api.parameters import RequestId
 from hitl_mcp.service.api.requests import shown
-from hitl_mcp.service.web.auth import RequestReader, ServicesHere
+from hitl_mcp.service.web.auth import PageReader, ServicesHere
 from hitl_mcp.service.web.envelope import reply
 
 router = APIRouter(tags=["first generation"])
@@ -17,7 +17,7 @@ router = APIRouter(tags=["first generation"])
 
 @router.get(routes.REQUEST_RESPONSE)
 @router.get(routes.REQUEST_STATUS)
-async def first_generation_answer(request_id: RequestId, agent: RequestReader, services: ServicesHere) -> Response:
+async def first_generation_answer(request_id: RequestId, agent: PageReader, services: ServicesHere) -> Response:
     """`status` and `decision` at the top level. Expired and cancelled requests are completed and rejected."""
     request = await services.store.read(lambda tx: rows.find_readable(tx, agent, request_id))
     beside = first_answer(request).model_dump()

@@ -20,7 +20,7 @@ from hitl_mcp.service.api.parameters import InviteCode, LoopId
 from hitl_mcp.service.context import Keys
 from hitl_mcp.service.qr import png
 from hitl_mcp.service.store.base import Tx
-from hitl_mcp.service.web.auth import AgentCaller, LoopReader, LoopWriter, ServicesHere
+from hitl_mcp.service.web.auth import KeyOrToken, LoopReader, LoopWriter, ServicesHere
 from hitl_mcp.service.web.envelope import reply
 from hitl_mcp.service.web.limits import rate_of
 
@@ -28,7 +28,7 @@ router = APIRouter(tags=["loops"])
 
 
 @router.get(routes.KEY_TEST)
-async def test_key(agent: AgentCaller, services: ServicesHere) -> Response:
+async def test_key(agent: KeyOrToken, services: ServicesHere) -> Response:
     """Whether the key works, whose it is, and what it may do."""
     data = {
         "api_key_id": agent.api_key_id,

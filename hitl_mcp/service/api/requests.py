@@ -27,7 +27,7 @@ from hitl_mcp.contract.models import (
 )
 from hitl_mcp.contract.states import Status
 from hitl_mcp.contract.teams import NewFeedback
-from hitl_mcp.errors import BadRequest
+from hitl_mcp.errors import BadRequest, NotAllowed
 from hitl_mcp.service import loops, rows
 from hitl_mcp.service.actors import Agent
 from hitl_mcp.service.api.parameters import LoopId, LoopRef, RequestId
@@ -37,7 +37,7 @@ from hitl_mcp.service.first_generation.body import asked as first_generation
 from hitl_mcp.service.lifecycle.asking import Asked
 from hitl_mcp.service.outgoing.images import Image, fetch_images
 from hitl_mcp.service.store.base import Tx
-from hitl_mcp.service.web.auth import Asker, RequestReader, ServicesHere
+from hitl_mcp.service.web.auth import Asker, PageAsker, PageReader, RequestReader, ServicesHere
 from hitl_mcp.service.web.envelope import reply
 from hitl_mcp.service.web.limits import give_back
 
@@ -80,7 +80,7 @@ Body = Annotated[TaggedCurrent | TaggedFirst, Discriminator(generation_of)]
 async def create_request(
     loop_id: LoopRef,
     body: Body,
-    agent: Asker,
+    agent: PageAsker,
     services: ServicesHere,
     once_key: Annotated[str | None, Header(alias=routes.IDEMPOTENCY_KEY, min_length=1, max_length=200)] = None,
 ) -> Response:
@@ -88,6 +88,8 @@ async def create_request(
 
     Bodies of the first generation (`content`) are taken as well; their loop may be a name, a slug or an alias.
     """
+    if agent.by_token and body.callback_url is not None:
+        raise NotAllowed("A short-lived token cannot send events to an address. Ask on your server, with the API key")
     if isinstance(body, FirstRequest):
         where = await services.store.read(lambda tx: loops.resolve(tx, agent, loop_id, services.loop_aliases))
         asked = _of_first(body)
@@ -152,12 +154,12 @@ def _page(wanted: LoopRequestFilter, found: list[ReviewRequest], total: int) -> 
 
 
 @router.get(routes.REQUEST)
-async def get_request(request_id: RequestId, agent: RequestReader, services: ServicesHere) -> Response:
+async def get_request(request_id: RequestId, agent: PageReader, services: ServicesHere) -> Response:
     """One request as it stands: of this key, or of a loop that its person belongs to."""
 
-    def read(tx: Tx) -> tuple[ReviewRequest, list[Broadcast]]:
+    def read(tx: Tx) -> tuple[ReviewRequest, list[Broadcast] | None]:
         request = rows.find_readable(tx, agent, request_id)
-        return request, rows.broadcast(tx, request)
+        return request, None if agent.by_token else rows.broadcast(tx, request)
 
     return reply("Request retrieved successfully", whole(*await services.store.read(read)))
 
@@ -165,7 +167,7 @@ async def get_request(request_id: RequestId, agent: RequestReader, services: Ser
 @router.get(routes.REQUEST_WAIT)
 async def wait_for_request(
     request_id: RequestId,
-    agent: RequestReader,
+    agent: PageReader,
     services: ServicesHere,
     timeout: Annotated[float, Query(ge=0, le=WAIT_MAX)] = WAIT_DEFAULT,
 ) -> Response:
@@ -198,7 +200,7 @@ async def update_request(
 
 
 @router.delete(routes.REQUEST)
-async def cancel_request(request_id: RequestId, agent: Asker, services: ServicesHere, call: Request) -> Response:
+async def cancel_request(request_id: RequestId, agent: PageAsker, services: ServicesHere, call: Request) -> Response:
     """Withdraw an open request. One that nobody had taken gives its call back to the hour's limit."""
     request, before = await services.lifecycle.cancel(agent, request_id)
     untouched = before == Status.PENDING

@@ -84,6 +84,7 @@ BODIES: dict[str, dict[str, Json]] = {
     "create_sign_in": _only("For the service's owner", {"typed": True}),
     "create_session": _only("A code", {"code": "K7QX-M2PA"}),
     "open_inbox": _only("Show one request first", {"request_id": REQUEST_ID}),
+    "create_token": _only("A token for one page", {"expires_in": 600, "loop_ids": [LOOP_ID]}),
     "create_backup": _only("A new file", {"path": "/srv/backups/hitl.db"}),
     "create_key": _only("A key for one agent", {"name": "release agent", "scopes": ["loops:read", "requests:write"]}),
 }
@@ -127,6 +128,7 @@ FIELDS: Json = {
     "hint": "hitl_live_Vb3xQ...",
     "key": "hitl_live_Vb3xQ-an-example-and-no-key",
     "callback_secret": "hitl_whsec_an-example-and-no-secret",
+    "access_token": "hitl_token_an-example-and-no-token",
     "token": "an-example-and-no-token",
     "code": "K7QX-M2PA",
     "actor": "agent",

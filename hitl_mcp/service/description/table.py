@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from hitl_mcp.contract import routes
 from hitl_mcp.contract.local import ServiceStatus
 from hitl_mcp.contract.operating import Checks
+from hitl_mcp.contract.tokens import AccessToken
 from hitl_mcp.service.description import shapes
 from hitl_mcp.service.description.examples import ANSWERED, BY_CLIENT, CANCELLED, CLAIMED
 
@@ -188,6 +189,10 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("delete", routes.KEY): Operation(
         "revoke_key", "Revoke a key", _one(200, "Revoked", shapes.Key),
         {404: "There is no such key. `hitl-mcp keys list` shows them"}),
+    # tokens
+    ("post", routes.TOKENS): Operation(
+        "create_token", "Make a short-lived token for a page", _one(201, "The token", AccessToken),
+        {404: "Loop not found"}),
     # operating
     ("get", routes.HEALTH): Operation("health", "Whether the process lives", _one(200, "It lives", shapes.Version), {}),
     ("get", routes.READY): Operation("ready", "Whether it can work", _one(200, "It can", shapes.Version), {}),
@@ -208,6 +213,7 @@ TAGS: dict[str, str] = {
     "reviews": "What a signed-in person does at the terminal. **Not for API keys**: an agent cannot answer itself.",
     "local": "The service itself and signing in, for whoever has the machine's terminal. **Not for API keys.**",
     "keys": "API keys, made at the machine's own terminal with `hitl-mcp keys`. **Not for API keys.**",
+    "tokens": "Tokens that stand for a key for at most an hour, where the key itself must not be. With an API key.",
     "operating": "For load balancers, which need no credential, and for the operator at the machine's terminal.",
 }
 

@@ -19,6 +19,7 @@ from hitl_mcp.service.api import (
     requests,
     reviews,
     templates,
+    tokens,
 )
 from hitl_mcp.service.context import Services
 from hitl_mcp.service.description.pages import description_routes
@@ -33,7 +34,7 @@ from hitl_mcp.service.web.prefixes import Prefixes
 EXPOSED = ["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After", "X-Request-Id",
            "Mcp-Session-Id"]  # fmt: skip
 
-PARTS = (requests, first_generation, loops, members, templates, reviews, events, local, keys, health, operating)
+PARTS = (requests, first_generation, loops, members, templates, reviews, events, local, keys, tokens, health, operating)
 
 
 def create_api(services: Services) -> FastAPI:

@@ -19,7 +19,7 @@ from fastapi.security import HTTPBearer
 from hitl_mcp.contract.routes import CLIENT_NAME
 from hitl_mcp.contract.teams import Scope
 from hitl_mcp.errors import NotAllowed, NotAuthorised
-from hitl_mcp.service import keys, people
+from hitl_mcp.service import keys, people, tokens
 from hitl_mcp.service.actors import Agent, Console, Person
 from hitl_mcp.service.context import Services
 from hitl_mcp.service.web.limits import count_call
@@ -71,7 +71,7 @@ class KnownKeys:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._good: OrderedDict[str, tuple[int, Agent]] = OrderedDict()
+        self._good: OrderedDict[str, tuple[int, keys.Known]] = OrderedDict()
 
     async def agent(self, secret: str) -> Agent:
         """Whom this secret stands for. Raises: NotAuthorised, NotAllowed for another kind of credential."""
@@ -82,25 +82,42 @@ class KnownKeys:
             raise NotAllowed("The console's key cannot ask questions")
         known_as = keys.hashed(secret)
         remembered = self._good.get(known_as)
-        if remembered is not None and 0 <= services.clock() - remembered[0] < REMEMBERED_MS:
-            return remembered[1]
+        if remembered is not None and _still_good(remembered, services.clock()):
+            return remembered[1].agent
         self._good.pop(known_as, None)
-        known = await services.store.read(lambda tx: keys.find(tx, secret))
+        by_token = secret.startswith(tokens.PREFIX)
+        known = await services.store.read(lambda tx: (tokens if by_token else keys).find(tx, secret))
         if known is None:
-            raise NotAuthorised("Invalid API key")
+            raise NotAuthorised("This token is not known or has expired" if by_token else "Invalid API key")
         if known.revoked:
             raise NotAuthorised("API key is inactive")
-        self._good[known_as] = (services.clock(), known.agent)
+        self._good[known_as] = (services.clock(), known)
         if len(self._good) > REMEMBERED_KEYS:
             self._good.popitem(last=False)
         return known.agent
 
 
-def _agent_with(scope: Scope | None) -> Callable[..., Awaitable[Agent]]:
+def _still_good(remembered: tuple[int, keys.Known], now: int) -> bool:
+    since, known = remembered
+    return 0 <= now - since < REMEMBERED_MS and (known.expires_at is None or now < known.expires_at)
+
+
+def _agent_with(scope: Scope | None, *, tokens_too: bool = False) -> Callable[..., Awaitable[Agent]]:
+    """The caller of a route.
+
+    Args:
+        tokens_too: whether a short-lived token may do it too; not unless a route says so.
+    """
+
     async def caller(request: Request, _: _ShownKey) -> Agent:
         known: KnownKeys = request.app.state.known_keys
         agent = await known.agent(_bearer(request))
         await count_call(request, await services_of(request), agent)
+        if agent.by_token and not tokens_too:
+            raise NotAllowed(
+                "A short-lived token asks, and reads or withdraws a request whose id it knows. Do this on your server, "
+                "with the API key"
+            )
         if scope is not None and scope not in agent.scopes:
             raise NotAllowed(
                 f"This API key lacks the scope {scope.value}. Whoever runs the service makes one that has it: "
@@ -148,5 +165,9 @@ LoopWriter = Annotated[Agent, Depends(_agent_with(Scope.LOOPS_WRITE))]
 MemberWriter = Annotated[Agent, Depends(_agent_with(Scope.MEMBERS_WRITE))]
 RequestReader = Annotated[Agent, Depends(_agent_with(Scope.REQUESTS_READ))]
 Asker = Annotated[Agent, Depends(_agent_with(Scope.REQUESTS_WRITE))]
+KeyOrToken = Annotated[Agent, Depends(_agent_with(None, tokens_too=True))]
+PageReader = Annotated[Agent, Depends(_agent_with(Scope.REQUESTS_READ, tokens_too=True))]
+PageAsker = Annotated[Agent, Depends(_agent_with(Scope.REQUESTS_WRITE, tokens_too=True))]
+"""Open to a web page with a short-lived token as well."""
 ReviewerCaller = Annotated[Person, Depends(_reviewer)]
 ConsoleCaller = Annotated[Console, Depends(_console)]
