@@ -16,7 +16,7 @@ from hitl_mcp.service.clock import moment
 from hitl_mcp.service.membership import JOINED, is_member, joined_by
 from hitl_mcp.service.rows import IS_OPEN, SOME_OPEN, columns
 from hitl_mcp.service.store.base import Tx
-from hitl_mcp.service.store.tables import loops, members, requests
+from hitl_mcp.service.store.tables import channels, loops, members, requests
 
 _members = select(func.count()).where(members.c.loop_id == loops.c.id, members.c.status == "active").scalar_subquery()
 _pending = (
@@ -43,6 +43,11 @@ _where_to_ask = select(
     .scalar_subquery()
     .label("reached"),
     SOME_OPEN.scalar_subquery().label("ahead"),
+    select(channels.c.id)
+    .join(members, members.c.user_id == channels.c.user_id)
+    .where(members.c.loop_id == loops.c.id, members.c.status == "active", channels.c.enabled == 1)
+    .exists()
+    .label("has_channels"),
 ).where(loops.c.id == bindparam("loop_id"), loops.c.archived_at.is_(None))
 _open_in = select(func.count()).where(
     requests.c.loop_id == bindparam("loop_id"), IS_OPEN, requests.c.timeout_at > bindparam("now")
@@ -112,11 +117,13 @@ class Place(NamedTuple):
         reached: how many people it reaches.
         ahead: how many others wait.
         client_answers: whether answers from clients are taken there, where a person has said so.
+        has_channels: whether any of its people can be sent a message.
     """
 
     reached: int
     ahead: int
     client_answers: bool | None
+    has_channels: bool
 
 
 def before_asking(tx: Tx, agent: Agent, loop_id: str, most: int) -> Place:
@@ -136,7 +143,8 @@ def before_asking(tx: Tx, agent: Agent, loop_id: str, most: int) -> Place:
     if row.reached == 0:
         raise BadRequest("No active members found in the loop")
     said = row.allow_client_answers
-    return Place(int(row.reached), int(row.ahead), None if said is None else bool(said))
+    taken = None if said is None else bool(said)
+    return Place(int(row.reached), int(row.ahead), taken, bool(row.has_channels))
 
 
 def client_answers(tx: Tx, loop_id: str) -> bool | None:

@@ -14,6 +14,7 @@ from hitl_mcp.errors import NotAllowed, NotFound
 from hitl_mcp.service.actors import Agent, Person
 from hitl_mcp.service.clock import maybe_moment, moment
 from hitl_mcp.service.membership import IN_MY_LOOP, is_member
+from hitl_mcp.service.notify import results
 from hitl_mcp.service.store.base import Tx
 from hitl_mcp.service.store.tables import events, members, requests, users
 
@@ -162,7 +163,12 @@ def broadcast(tx: Tx, request: ReviewRequest) -> list[Broadcast]:
         )
         .order_by(members.c.joined_at, members.c.user_id)
     )
-    return [Broadcast(user_id=row.user_id, email=row.email) for row in tx.connection.execute(query)]
+    came = results.of_request(tx, request.id)
+    return [
+        Broadcast(user_id=row.user_id, email=row.email, notification_sent=sent, notification_error=fault)
+        for row in tx.connection.execute(query)
+        for sent, fault in [came.get(row.user_id, (False, None))]
+    ]
 
 
 _PRIORITY_RANK = case({"critical": 0, "high": 1, "medium": 2, "low": 3}, value=requests.c.priority, else_=4)

@@ -126,7 +126,7 @@ async def running(
         store.on_commit(storage.broker.publish)
         feed = Feed(store, storage.broker)
         await feed.start()
-        lifecycle = Lifecycle(store, client_answers=alone)
+        lifecycle = Lifecycle(store, client_answers=alone, has_desktop=alone)
         timers = Timers(lifecycle, storage.clock)
         is_team = hosted_by == SERVE and settings.public_url is not None
         keys = _keys(secret, sockets, settings, has_folder=folder is not None, is_team=is_team)

@@ -12,7 +12,7 @@ from hitl_mcp.contract.answers import ResponseType, check_answer, read_config
 from hitl_mcp.contract.ids import new_id
 from hitl_mcp.contract.models import DEFERRED_TIMEOUT, MAX_TIMEOUT, NewRequest, RequestChange, ReviewRequest
 from hitl_mcp.contract.outcome import APPROVAL_CONFIG, APPROVAL_DEFAULT
-from hitl_mcp.contract.states import OPEN, Kind
+from hitl_mcp.contract.states import OPEN, Kind, Priority
 from hitl_mcp.contract.text import canonical, digest
 from hitl_mcp.errors import AnswerRejected, BadRequest
 from hitl_mcp.service import media, rows
@@ -20,6 +20,7 @@ from hitl_mcp.service.actors import Agent
 from hitl_mcp.service.clock import milliseconds
 from hitl_mcp.service.lifecycle.deciding import expire
 from hitl_mcp.service.lifecycle.record import note
+from hitl_mcp.service.lifecycle.reminding import remind_at
 from hitl_mcp.service.media import FetchedImage
 from hitl_mcp.service.store.base import Tx
 from hitl_mcp.service.store.tables import requests
@@ -79,8 +80,14 @@ class Asked:
     dialect: str | None = None
 
 
-def create(tx: Tx, agent: Agent, loop_id: str, asked: Asked) -> ReviewRequest:
-    """A new request, and the first entry of its log. Raises: BadRequest for a configuration or default that is off."""
+def create(tx: Tx, agent: Agent, loop_id: str, asked: Asked, *, reminding: bool = False) -> ReviewRequest:
+    """A new request, and the first entry of its log.
+
+    Args:
+        reminding: there is somebody who can be reminded before its deadline.
+
+    Raises: BadRequest for a configuration or default that is off.
+    """
     request_id, new = new_id(), asked.new
     fields: dict[str, Any] = {
         "kind": new.kind.value,
@@ -115,6 +122,7 @@ def create(tx: Tx, agent: Agent, loop_id: str, asked: Asked) -> ReviewRequest:
         "created_at": tx.now,
         "updated_at": tx.now,
     }
+    fields["remind_at"] = remind_at(tx.now, fields["timeout_at"], new.priority) if reminding else None
     tx.connection.execute(_insert, fields)
     media.keep(tx, request_id, asked.images)
     note(tx, request_id, 1, "created", agent.actor, {"revision": 1, "view_digest": fields["view_digest"]})
@@ -207,6 +215,7 @@ def change(tx: Tx, agent: Agent, request_id: str, wanted: RequestChange) -> Revi
         if before.processing_type == "time-sensitive" and seconds > MAX_TIMEOUT:
             raise BadRequest("Validation failed", f"timeout_seconds must be at most {MAX_TIMEOUT}")
         fields["timeout_at"] = tx.now + 1000 * seconds
+        fields["remind_at"] = remind_at(tx.now, fields["timeout_at"], Priority(fields["priority"]))
     statement = (
         update(requests)
         .where(

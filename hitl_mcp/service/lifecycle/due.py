@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hitl_mcp.service.lifecycle import deciding
+from hitl_mcp.service.lifecycle import deciding, reminding
 from hitl_mcp.service.store.base import Tx
 
 
@@ -22,7 +22,10 @@ class Due:
     act: Callable[[Tx], int]
 
 
-DUE = (Due(deciding.nearest_deadline, deciding.expire_due),)
+DUE = (
+    Due(deciding.nearest_deadline, deciding.expire_due),
+    Due(reminding.nearest_reminder, reminding.remind_due),
+)
 """In the order in which they are done."""
 
 

@@ -13,6 +13,8 @@ from hitl_mcp.service.actors import Agent, Person
 from hitl_mcp.service.lifecycle import asking, client_answers, deciding, feedback, once
 from hitl_mcp.service.lifecycle.asking import Asked
 from hitl_mcp.service.lifecycle.due import DUE, nearest
+from hitl_mcp.service.notify import people
+from hitl_mcp.service.notify.results import untold
 from hitl_mcp.service.store.base import Store, Tx
 
 CALLBACKS_LATER = (
@@ -29,11 +31,13 @@ class Lifecycle:
     Args:
         store: where requests live.
         client_answers: answers that clients pass on are taken, where a loop's people have not said (H7).
+        has_desktop: the machine's own user is told by its desktop, whatever channels there are.
     """
 
-    def __init__(self, store: Store, *, client_answers: bool = False) -> None:
+    def __init__(self, store: Store, *, client_answers: bool = False, has_desktop: bool = False) -> None:
         self._store = store
         self._client_answers = client_answers
+        self._has_desktop = has_desktop
         self._on_deadline: list[Callable[[int], None]] = []
 
     def on_deadline(self, listener: Callable[[int], None]) -> None:
@@ -43,8 +47,9 @@ class Lifecycle:
     async def create(self, agent: Agent, loop_id: str, asked: Asked, once_key: str | None) -> Created:
         """Ask; or find the same question (D12). Raises: BadRequest, Conflict, NotAllowed, NotFound (the loop)."""
         unit = partial(
-            _create, agent=agent, loop_id=loop_id, asked=asked, once_key=once_key, by_default=self._client_answers
-        )
+            _create, agent=agent, loop_id=loop_id, asked=asked, once_key=once_key, by_default=self._client_answers,
+            has_desktop=self._has_desktop,
+        )  # fmt: skip
         created = await self._store.write(unit)
         self._deadline(created.request)
         return created
@@ -111,7 +116,9 @@ class Lifecycle:
             listener(due)
 
 
-def _create(tx: Tx, *, agent: Agent, loop_id: str, asked: Asked, once_key: str | None, by_default: bool) -> Created:
+def _create(
+    tx: Tx, *, agent: Agent, loop_id: str, asked: Asked, once_key: str | None, by_default: bool, has_desktop: bool
+) -> Created:
     place = loops.before_asking(tx, agent, loop_id, COUNTED_AHEAD)
     taken = client_answers.taken(place.client_answers, asked.new.priority, by_default=by_default)
     digest = once.asked_digest(loop_id, asked.new) if once_key else ""
@@ -120,11 +127,14 @@ def _create(tx: Tx, *, agent: Agent, loop_id: str, asked: Asked, once_key: str |
         notes = assignees.reach(tx, agent, loop_id, asked.new.review, inviting=False)
         taken = client_answers.taken(place.client_answers, earlier.request.priority, by_default=by_default)
         return _reply(earlier.request, place.reached, notes, taken, joined=True, repeat=earlier.repeat)
-    request = asking.create(tx, agent, loop_id, asked)
+    request = asking.create(tx, agent, loop_id, asked, reminding=place.has_channels)
     notes = assignees.reach(tx, agent, loop_id, asked.new.review)
+    told = people.tell(tx, request.id, loop_id, "created") if place.has_channels else 0
+    if told < place.reached and not has_desktop:
+        notes.append(untold(told, place.reached, has_channels=place.has_channels))
     if once_key:
         once.remember(tx, agent, once_key, digest, request.id)
-    return _reply(request, place.reached, notes, taken, ahead=place.ahead)
+    return _reply(request, place.reached, notes, taken, ahead=place.ahead, told=told)
 
 
 def _reply(
@@ -136,6 +146,7 @@ def _reply(
     joined: bool = False,
     repeat: bool = False,
     ahead: int = 0,
+    told: int = 0,
 ) -> Created:
     return Created(
         request_id=request.id,
@@ -145,7 +156,7 @@ def _reply(
         priority=request.priority,
         timeout_at=request.timeout_at,
         broadcasted_to=reviewers,
-        notifications_sent=0,
+        notifications_sent=told,
         polling_url=REQUEST.format(request_id=request.id),
         joined=joined,
         repeat=repeat,

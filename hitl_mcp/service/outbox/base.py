@@ -51,6 +51,7 @@ class Outcome:
         status: the HTTP status, where there is one.
         excerpt: the beginning of what came back, or why nothing did; never a secret.
         again: whether another attempt can help.
+        dropped: there was nothing to send any more, which is no failure; goes with `again=False`.
         after_seconds: when the receiver asked to be left alone until.
     """
 
@@ -58,6 +59,7 @@ class Outcome:
     status: int | None = None
     excerpt: str = ""
     again: bool = True
+    dropped: bool = False
     after_seconds: float | None = None
 
 

@@ -16,13 +16,18 @@ channels = Table(
     Column("address", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("enabled", Integer, nullable=False),
+    Column("shows_text", Integer),
     Column("last_sent_at", BigInteger),
     Column("failed_at", BigInteger),
     Column("fault", String(500)),
     Column("failures", Integer),
     Index("ix_channels_user_id", "user_id"),
 )
-"""Where a person is told. `kind`: `apprise` (an URL) or `webpush` (a browser's subscription, as JSON)."""
+"""Where a person is told. `kind`: `apprise` (an URL) or `webpush` (a browser's subscription, as JSON).
+
+`shows_text`: 1 where a message may quote the question's first line; null or 0 where it says nothing of it. `failures`
+counts failed messages since the last that arrived.
+"""
 
 endpoints = Table(
     "endpoints",

@@ -21,12 +21,13 @@ users = Table(
     Column("quiet_from", Integer),
     Column("quiet_until", Integer),
     Column("breaks_quiet", String(20)),
+    Column("reminders", Integer),
     Index("uq_users_email", "email", unique=True),
 )
 """People. An address is kept in lower case and belongs to one person.
 
 `quiet_from` and `quiet_until` are minutes of the person's own day; `breaks_quiet` is the least priority that is told
-all the same.
+all the same; null: critical. `reminders` is 0 for who wants none before a deadline.
 """
 
 api_keys = Table(

@@ -39,6 +39,7 @@ def upgrade() -> None:
         sa.Column("address", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("enabled", sa.Integer(), nullable=False),
+        sa.Column("shows_text", sa.Integer(), nullable=True),
         sa.Column("last_sent_at", sa.BigInteger(), nullable=True),
         sa.Column("failed_at", sa.BigInteger(), nullable=True),
         sa.Column("fault", sa.String(length=500), nullable=True),
@@ -188,3 +189,4 @@ def upgrade() -> None:
     op.add_column("users", sa.Column("quiet_from", sa.Integer(), nullable=True))
     op.add_column("users", sa.Column("quiet_until", sa.Integer(), nullable=True))
     op.add_column("users", sa.Column("breaks_quiet", sa.String(length=20), nullable=True))
+    op.add_column("users", sa.Column("reminders", sa.Integer(), nullable=True))

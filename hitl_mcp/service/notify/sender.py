@@ -1,0 +1,132 @@
+"""Sends messages to people's channels, and keeps what came of it where the person, the doctor and the agent see it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import partial
+
+from sqlalchemy import bindparam, select
+
+from hitl_mcp.contract.states import Channel as Way
+from hitl_mcp.errors import BadRequest
+from hitl_mcp.service import rows
+from hitl_mcp.service.actors import Person
+from hitl_mcp.service.context import Services
+from hitl_mcp.service.membership import answers_in
+from hitl_mcp.service.notify import apprise_url, channels, web_push
+from hitl_mcp.service.notify.card import TEST, Card, Told, card_of, test_card
+from hitl_mcp.service.notify.channels import WEB_PUSH, Channel
+from hitl_mcp.service.outbox.base import Delivery, Outcome
+from hitl_mcp.service.store.base import Tx
+from hitl_mcp.service.store.tables import loops, requests, users
+
+MOST_ATTEMPTS = 4
+_about = (
+    select(requests, loops.c.name.label("loop"), users.c.time_zone)
+    .join(loops, loops.c.id == requests.c.loop_id)
+    .join(users, users.c.id == bindparam("reader"))
+    .where(requests.c.id == bindparam("request_id"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """What goes over one channel.
+
+    Attributes:
+        path: where it leads on the inbox's own origin.
+        waiting: how many requests wait for the person.
+    """
+
+    channel: Channel
+    card: Card
+    path: str
+    tag: str
+    waiting: int
+
+
+class MessageSender:
+    """The `Sender` of messages.
+
+    Args:
+        services: the running service.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def send(self, delivery: Delivery) -> Outcome:
+        """See `Sender`. A request that was closed meanwhile, or is another's by now, is not announced any more."""
+        found = await self._services.store.read(partial(self._message, delivery=delivery))
+        if isinstance(found, str):
+            return Outcome(delivered=False, excerpt=found, again=False, dropped=True)
+        outcome = await self._sent(found)
+        if outcome.delivered or (outcome.again and delivery.attempts + 1 < MOST_ATTEMPTS):
+            return outcome
+        return Outcome(delivered=False, status=outcome.status, excerpt=outcome.excerpt, again=False)
+
+    async def test(self, user_id: str, channel_id: str) -> str | None:
+        """Send a person a message that only shows that it arrives; None once it was taken, else why not.
+
+        Raises: NotFound when the person has no such channel.
+        """
+        channel = await self._services.store.read(lambda tx: channels.find_mine(tx, user_id, channel_id))
+        card = test_card(f"{self._services.keys.public_address}/reach")
+        outcome = await self._sent(_Message(channel, card, "/reach", TEST, 0))
+        return None if outcome.delivered else outcome.excerpt
+
+    def at_home(self, user_id: str) -> bool:
+        """Whether somebody is the machine's own user, so that their channels may lead anywhere."""
+        return not self._services.keys.is_team and user_id == self._services.account.user_id
+
+    def _message(self, tx: Tx, *, delivery: Delivery) -> _Message | str:
+        """What to send, or why nothing is to be sent any more."""
+        channel = channels.find(tx, delivery.target)
+        if channel is None or not channel.enabled:
+            return "the channel was removed or turned off"
+        values = {"request_id": delivery.request_id, "reader": channel.user_id}
+        about = tx.connection.execute(_about, values).first()
+        if about is None or not rows.is_open(rows.columns(about), tx.now):
+            return "the request was closed before"
+        if not answers_in(tx, about.loop_id, channel.user_id):
+            return "this person does not answer for the loop any more"
+        reason = str(json.loads(delivery.body)["reason"])
+        claimed = about.claimed_by is not None and about.claim_expires_at > tx.now
+        if claimed and about.claimed_by != channel.user_id and reason in ("created", "reminder"):
+            return "somebody else has taken it"
+        quote = str(about.request_text) if channel.shows_text else None
+        told = Told(reason, about.loop, about.priority, about.timeout_at, quote, about.time_zone)
+        path = f"/requests/{about.id}"
+        card = card_of(told, self._services.keys.public_address + path)
+        waiting = rows.open_count_for(tx, Person(channel.user_id, "", Way.INBOX))
+        return _Message(channel, card, path, str(about.id), waiting)
+
+    async def _sent(self, message: _Message) -> Outcome:
+        channel = message.channel
+        outcome = await (self._push(message) if channel.kind == WEB_PUSH else self._apprise(message))
+        if outcome.delivered:
+            await self._services.store.write(lambda tx: channels.arrived(tx, channel.id))
+        elif channel.kind == WEB_PUSH and outcome.status in web_push.GONE:
+            await self._services.store.write(lambda tx: channels.remove(tx, channel.user_id, channel.id))
+        else:
+            await self._services.store.write(lambda tx: channels.failed(tx, channel.id, outcome.excerpt))
+        return outcome
+
+    async def _apprise(self, message: _Message) -> Outcome:
+        channel = message.channel
+        try:  # what was public when it was added may lead elsewhere now
+            at_home = self.at_home(channel.user_id)
+            await apprise_url.checked(channel.address, self._services.outgoing, at_home=at_home)
+        except BadRequest as refused:
+            return Outcome(delivered=False, excerpt=refused.message, again=False)
+        why = await apprise_url.send(channel.address, message.card)
+        return Outcome(delivered=why is None, excerpt=why or "")
+
+    async def _push(self, message: _Message) -> Outcome:
+        keys = self._services.keys
+        body = web_push.payload(message.card, message.path, message.tag, message.waiting)
+        return await web_push.send(
+            message.channel.address, body, self._services.outgoing, secret=keys.proof_secret,
+            subject=keys.public_address, topic=message.tag,
+        )  # fmt: skip
