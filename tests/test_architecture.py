@@ -102,6 +102,8 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "desktop_notifier": ("service.notify",),
     "apprise": ("service.notify",),
     "pywebpush": ("service.notify",),
+    "py_vapid": ("service.notify",),
+    "cryptography": ("service.notify",),
     "aiosmtplib": ("service.notify",),
     "standardwebhooks": ("service.webhooks", "contract"),
     "argon2": ("service.passwords",),

@@ -57,5 +57,6 @@ def remind_due(tx: Tx) -> int:
         if found is None or not rows.is_open(rows.columns(found), tx.now):
             continue
         claimed = found.claimed_by is not None and found.claim_expires_at > tx.now
-        people.tell(tx, request_id, found.loop_id, "reminder", [found.claimed_by] if claimed else None)
+        only: list[str] | None = [str(found.claimed_by)] if claimed else None
+        people.tell(tx, request_id, found.loop_id, "reminder", only)
     return len(due)
