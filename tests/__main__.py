@@ -11,7 +11,9 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import IO
 
 from tests.browser import find_browser
 from tests.matrix.installed import install_all
@@ -34,15 +36,23 @@ def main(arguments: list[str]) -> int:
     steps = [
         [*python, "ruff", "check", "."],
         [*python, "ruff", "format", "--check", "."],
-        [*python, "pyright", "--pythonpath", sys.executable],
-        [*python, "pytest", *_IN_TWO, *arguments],
     ]
     for step in steps:
-        print("+", " ".join(step[1:]), flush=True)
-        code = subprocess.run(step, cwd=ROOT, check=False).returncode
+        code = _begin(step).wait()
         if code != 0:
             return code
-    return 0
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as said:  # beside the tests, which wait much of their time
+        types = _begin([*python, "pyright", "--pythonpath", sys.executable], said)
+        tests = _begin([*python, "pytest", *_IN_TWO, *arguments]).wait()
+        wrong = types.wait()
+        said.seek(0)
+        print(said.read(), flush=True)
+    return wrong or tests
+
+
+def _begin(step: list[str], output: IO[str] | None = None) -> subprocess.Popen[str]:
+    print("+", " ".join(step[1:]), flush=True)
+    return subprocess.Popen(step, cwd=ROOT, stdout=output, text=True)
 
 
 def install_browser() -> None:

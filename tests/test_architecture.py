@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,7 @@ def name_of(path: Path) -> str:
     return ".".join(part for part in parts if part != "__init__")
 
 
+@cache
 def imports_of(path: Path) -> set[str]:
     """Every module the file imports, at the top or inside a function."""
     found: set[str] = set()

@@ -62,7 +62,9 @@ def cloud() -> Cloud:
     return Cloud(time.time)
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
+@pytest.mark.parametrize(
+    "how", [pytest.param(signal.SIGKILL, marks=pytest.mark.nightly), signal.SIGSTOP], ids=["killed", "stopped"]
+)
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
 def test_when_the_poller_goes_another_goes_on(tmp_path: Path, cloud: Cloud, how: signal.Signals) -> None:
     key, loop = cloud.new_key(), cloud.new_loop()

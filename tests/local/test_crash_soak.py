@@ -33,8 +33,8 @@ from tests.world import Reviewer, end_service, running_service, settings_for, si
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(110)]
 
 AGENTS, EACH, DECIDERS, DUE_LATER = 12, 5, 2, 6
-KILLS = (1, 2, 1, 2, 1, 2)
-"""How often each round."""
+KILLS = (1, 2)
+"""How often in each of two rounds; again and again at night."""
 VALUES = ("approve", "reject", "needs_changes")
 
 
@@ -124,14 +124,16 @@ async def kill_at(folder: Path, moments: list[int], ledger: Ledger, dice: random
         ledger.kills += 1
 
 
-async def one_round(folder: Path, number: int, aged: list[str], ledger: Ledger, dice: random.Random) -> list[str]:
+async def one_round(
+    folder: Path, number: int, kills: int, aged: list[str], ledger: Ledger, dice: random.Random
+) -> list[str]:
     """Ask, decide and kill; `aged` is decided as well, unless its deadline is first. Returns what will age next."""
     settings = settings_for(folder)
     await start_service(folder)
     async with open_backend(settings) as agent:
         loop_id = (await agent.list_loops())[0].id
         to_decide, whole, before = list(aged), AGENTS * EACH, ledger.acknowledgements
-        moments = sorted(before + dice.randrange(3, 2 * whole - 5) for _ in range(KILLS[number]))
+        moments = sorted(before + dice.randrange(3, 2 * whole - 5) for _ in range(kills))
         goal = ledger.closed + len(aged) + whole
         async with anyio.create_task_group() as tasks:
             for worker in range(AGENTS):
@@ -151,16 +153,17 @@ async def one_round(folder: Path, number: int, aged: list[str], ledger: Ledger, 
     return aging
 
 
-async def test_what_was_acknowledged_survives_every_kill_exactly_once(folder: Path) -> None:
+@pytest.mark.parametrize("kills", [KILLS, pytest.param(KILLS * 3, marks=pytest.mark.nightly)], ids=len)
+async def test_what_was_acknowledged_survives_every_kill_exactly_once(folder: Path, kills: tuple[int, ...]) -> None:
     dice, ledger = random.Random(20_261_120), Ledger()
     aged: list[str] = []
-    for number in range(len(KILLS)):
-        aged = await one_round(folder, number, aged, ledger, dice)
+    for number, times in enumerate(kills):
+        aged = await one_round(folder, number, times, aged, ledger, dice)
     set_deadline(folder, aged, seconds_from_now=-1)
     await start_service(folder)
     await end_service(folder)
 
-    assert ledger.kills == sum(KILLS)
+    assert ledger.kills == sum(kills)
     with database(folder) as connection:
         assert [row[0] for row in connection.execute("PRAGMA integrity_check")] == ["ok"]
         assert list(connection.execute("PRAGMA foreign_key_check")) == []

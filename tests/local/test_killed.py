@@ -146,8 +146,17 @@ async def test_a_killed_stdio_server_leaves_its_request_to_the_next_one(folder: 
     assert result["reviewer_comment"] == "Go"
 
 
-@pytest.mark.parametrize("waiting", [False, True], ids=["idle", "while a call waits"])
-@pytest.mark.parametrize("how", ["SIGTERM", "SIGINT", "EOF"])
+@pytest.mark.parametrize(
+    ("how", "waiting"),
+    [
+        pytest.param("SIGTERM", True, id="SIGTERM-while a call waits"),
+        pytest.param("EOF", False, id="EOF-idle"),
+        pytest.param("SIGINT", True, id="SIGINT-while a call waits"),
+        pytest.param("SIGTERM", False, id="SIGTERM-idle", marks=pytest.mark.nightly),
+        pytest.param("SIGINT", False, id="SIGINT-idle", marks=pytest.mark.nightly),
+        pytest.param("EOF", True, id="EOF-while a call waits", marks=pytest.mark.nightly),
+    ],
+)
 async def test_a_stdio_server_ends_with_exit_code_zero(folder: Path, how: str, waiting: bool) -> None:
     if sys.platform == "win32" and how != "EOF":
         pytest.skip("POSIX signals")
@@ -168,7 +177,7 @@ async def test_a_stdio_server_ends_with_exit_code_zero(folder: Path, how: str, w
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("name", ["SIGTERM", pytest.param("SIGINT", marks=pytest.mark.nightly)])
 async def test_a_service_told_to_end_keeps_every_write_it_acknowledged(folder: Path, name: str) -> None:
     found = await start_service(folder)
     loop_id = (await ask(found.endpoint(), "GET", routes.LOOPS))["loops"][0]["id"]

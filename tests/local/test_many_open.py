@@ -25,7 +25,8 @@ from tests.world import World, stdio_client, world
 
 pytestmark = pytest.mark.anyio
 
-OPEN, OVERDUE = 1_000, 200
+OPEN, OVERDUE = 500, 150
+"""More than one page, and more than one batch, of each."""
 
 
 async def ask_a_thousand(folder: Path) -> list[str]:

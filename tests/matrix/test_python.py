@@ -97,8 +97,19 @@ async def _is_open(reviewer: Reviewer, text: str) -> bool:
     return any(request.request_text == text for request in await reviewer.open_requests())
 
 
-@pytest.mark.parametrize("era", ["auto", "legacy"])
-@pytest.mark.parametrize("transport", ["memory", "stdio", "http", "sse"])
+@pytest.mark.parametrize(
+    ("transport", "era"),
+    [
+        ("memory", "auto"),
+        ("stdio", "auto"),
+        ("http", "auto"),
+        ("http", "legacy"),
+        ("sse", "legacy"),
+        pytest.param("memory", "legacy", marks=pytest.mark.nightly),
+        pytest.param("stdio", "legacy", marks=pytest.mark.nightly),
+        pytest.param("sse", "auto", marks=pytest.mark.nightly),
+    ],
+)
 async def test_version_2_understands_the_server(folder: Path, transport: str, era: Era) -> None:
     silent = (transport, era) == ("memory", "auto")  # there a call has no progress token, so the tools send nothing
     async with meeting(folder) as served, connected(served, transport, era) as client:

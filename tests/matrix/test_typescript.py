@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.timeout(INSTALL_SECONDS * 2)]
 HANDSHAKE, MODERN = "2025-11-25", "2026-07-28"
 
 
-@pytest.mark.parametrize("transport", ["stdio", "http", "sse"])
+@pytest.mark.parametrize("transport", ["stdio", "http", pytest.param("sse", marks=pytest.mark.nightly)])
 async def test_version_1_understands_the_server(folder: Path, tmp_path: Path, transport: str) -> None:
     async with meeting(folder) as served:
         told = await told_by("typescript_v1.mjs", how(served, transport), tmp_path)
@@ -31,9 +31,9 @@ async def test_version_1_understands_the_server(folder: Path, tmp_path: Path, tr
 @pytest.mark.parametrize(
     ("transport", "mode", "protocol"),
     [
-        ("stdio", "legacy", HANDSHAKE),
+        pytest.param("stdio", "legacy", HANDSHAKE, marks=pytest.mark.nightly),
         ("stdio", "auto", MODERN),
-        ("http", "legacy", HANDSHAKE),
+        pytest.param("http", "legacy", HANDSHAKE, marks=pytest.mark.nightly),
         ("http", "auto", MODERN),
         ("sse", "legacy", HANDSHAKE),
     ],

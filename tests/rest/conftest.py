@@ -6,10 +6,15 @@ from collections.abc import Generator
 
 import pytest
 
-from tests.rest.backend import KINDS, Backend, opened
+from tests.rest.backend import KINDS, Backend, Kind, opened
 
 
-@pytest.fixture(scope="session", params=KINDS)
+def _kind(kind: Kind) -> object:
+    """The one in the middle shares its storage with the first and the rest with the last, so it waits for the night."""
+    return pytest.param(kind, marks=pytest.mark.nightly) if kind == "served on SQLite" else kind
+
+
+@pytest.fixture(scope="session", params=[_kind(kind) for kind in KINDS])
 def backend(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, no_settings: None
 ) -> Generator[Backend]:

@@ -87,7 +87,10 @@ async def test_only_known_hosts_are_served_and_health_anywhere(folder: Path) -> 
         assert "fail  address: https://hitl.example.com does not answer from here" in printed
 
 
-@pytest.mark.parametrize(("transport", "era"), [("http", "auto"), ("http", "legacy"), ("sse", "legacy")])
+@pytest.mark.parametrize(
+    ("transport", "era"),
+    [("http", "auto"), pytest.param("http", "legacy", marks=pytest.mark.nightly), ("sse", "legacy")],
+)
 async def test_sigterm_gives_every_waiting_call_its_handle(folder: Path, transport: str, era: Era) -> None:
     async with machine(folder) as on:
         key = await on.key()

@@ -265,7 +265,7 @@ def test_no_order_of_steps_makes_two_decisions_or_one_of_words_not_seen(place: P
         run_state_machine_as_test(  # pyright: ignore[reportUnknownMemberType]
             OneRequest,
             settings=settings(
-                max_examples=20 if place.url is None else 10,
+                max_examples=12 if place.url is None else 6,
                 stateful_step_count=40,
                 deadline=None,
                 database=None,
