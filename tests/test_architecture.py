@@ -67,6 +67,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "sqlalchemy": (
         "service.store",
         "service.rows",
+        "service.similar",
         "service.lifecycle",
         "service.loops",
         "service.people",

@@ -62,7 +62,7 @@ def first_answer(request: ReviewRequest) -> FirstAnswer:
     """The request in that generation's words."""
     outcome = outcome_of(request)
     match outcome:
-        case Outcome.PENDING:
+        case Outcome.PENDING | Outcome.QUESTION:
             status, decision, source = "pending", None, None
         case Outcome.TIMED_OUT:
             status, decision, source = "completed", "rejected", "default"

@@ -1,7 +1,8 @@
 """Bodies and objects of the wire (contract sections 2.2 to 2.6), used by both sides.
 
 Our own additions stand beside the contract's names: `kind`, `revision`, `decision`, `response_comment`,
-`response_channel`, `response_assurance`, `decided_revision`, `joined`, `repeat`, `client_answers`, `due_at`, `review`.
+`response_channel`, `response_assurance`, `decided_revision`, `joined`, `repeat`, `client_answers`, `due_at`, `review`,
+`assigned_to`, `reviewer_question`.
 
 Validators of what only a client reads are built at first use (`defer_build`), because a stdio server must start fast.
 """
@@ -117,7 +118,11 @@ class NewRequest(WithMedia):
 
 
 class RequestChange(BaseModel):
-    """The body of PATCH: any non-empty subset. An approval's options cannot be changed."""
+    """The body of PATCH: any non-empty subset. An approval's options cannot be changed.
+
+    `reviewer_answer` answers what a reviewer has asked back; `assigned_to` is a member of the loop who is asked first,
+    or null for nobody in particular.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -131,6 +136,8 @@ class RequestChange(BaseModel):
     tags: _Tags | None = None
     due_at: _DueAt | None = None
     review: ReviewFacts | None = None
+    reviewer_answer: Annotated[str, Field(min_length=1, max_length=MAX_COMMENT), STORABLE] | None = None
+    assigned_to: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{24}$"), AfterValidator(str.lower)] | None = None
 
     @model_validator(mode="after")
     def _something(self) -> Self:
@@ -157,6 +164,18 @@ class Reviewer(BaseModel):
     id: str
     name: str
     email: str | None = None
+
+
+class ReviewerQuestion(BaseModel):
+    """What a reviewer asked the agent before deciding, and the agent's answer once there is one."""
+
+    model_config = ConfigDict(defer_build=True)
+
+    question: str
+    asked_by: str
+    asked_at: _Moment
+    answer: str | None = None
+    answered_at: _Moment | None = None
 
 
 class Image(BaseModel):
@@ -232,6 +251,15 @@ class ReviewRequest(Record):
     dialect: str | None = None
     due_at: _Moment | None = None
     review: dict[str, Any] | None = None
+    assigned_to: str | None = None
+    assigned_to_user: Reviewer | None = None
+    reviewer_question: ReviewerQuestion | None = None
+
+    @property
+    def waits_for_agent(self) -> bool:
+        """Whether a reviewer has asked something back that the agent has not answered."""
+        asked = self.reviewer_question
+        return self.status.is_open and asked is not None and asked.answer is None
 
 
 class Created(Record):

@@ -21,7 +21,7 @@ _DECISIONS = {"approve": "approved", "reject": "rejected", "needs_changes": "nee
 
 
 class Outcome(StrEnum):
-    """What the agent is told."""
+    """What the agent is told. `question`: still open, and a reviewer has asked the agent something."""
 
     APPROVED = "approved"
     REJECTED = "rejected"
@@ -30,6 +30,7 @@ class Outcome(StrEnum):
     TIMED_OUT = "timed_out"
     CANCELLED = "cancelled"
     PENDING = "pending"
+    QUESTION = "question"
     UNREADABLE = "unreadable"
 
 
@@ -52,7 +53,7 @@ def outcome_of(request: ReviewRequest) -> Outcome:
     """
     match request.status:
         case Status.PENDING | Status.CLAIMED:
-            return Outcome.PENDING
+            return Outcome.QUESTION if request.waits_for_agent else Outcome.PENDING
         case Status.TIMEOUT:
             return Outcome.TIMED_OUT
         case Status.CANCELLED:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row, Select, and_, bindparam, case, func, literal_column, or_, select
 
-from hitl_mcp.contract.models import Broadcast, RequestFilter, Reviewer, ReviewRequest
+from hitl_mcp.contract.models import Broadcast, RequestFilter, Reviewer, ReviewerQuestion, ReviewRequest
 from hitl_mcp.contract.outcome import decision_of
 from hitl_mcp.contract.states import OPEN, Kind, Status
 from hitl_mcp.errors import NotAllowed, NotFound
@@ -24,16 +24,19 @@ IS_OPEN = requests.c.status.in_([literal_column(f"'{state.value}'") for state in
 
 _claimers = users.alias("claimers")
 _answerers = users.alias("answerers")
+_assignees = users.alias("assignees")
 _view: Select[Any] = select(
     requests,
     _claimers.c.name.label("claimer_name"),
     _claimers.c.email.label("claimer_email"),
     _answerers.c.name.label("answerer_name"),
     _answerers.c.email.label("answerer_email"),
+    _assignees.c.name.label("assignee_name"),
+    _assignees.c.email.label("assignee_email"),
 ).select_from(
-    requests.outerjoin(_claimers, _claimers.c.id == requests.c.claimed_by).outerjoin(
-        _answerers, _answerers.c.id == requests.c.response_by
-    )
+    requests.outerjoin(_claimers, _claimers.c.id == requests.c.claimed_by)
+    .outerjoin(_answerers, _answerers.c.id == requests.c.response_by)
+    .outerjoin(_assignees, _assignees.c.id == requests.c.assigned_to)
 )
 _by_id = _view.where(requests.c.id == bindparam("request_id"))
 
@@ -56,14 +59,15 @@ def find(tx: Tx, request_id: str) -> Columns:
 
 
 def is_open(row: Columns, now: int) -> bool:
-    """Whether a person can still answer: an overdue request is closed before anybody swept it (H22)."""
-    return row["status"] in OPEN_STATES and row["timeout_at"] > now
+    """Whether a request is open: an overdue one is closed before anybody swept it (H22), unless an answer to it, given
+    in time, waits to become final (H28)."""
+    return row["status"] in OPEN_STATES and (row["timeout_at"] > now or row["held_until"] is not None)
 
 
 def view(row: Columns, now: int) -> ReviewRequest:
     """The request as the wire shows it. An overdue one is shown as timed out before anybody swept it (H22)."""
     status = Status(row["status"])
-    if status.is_open and row["timeout_at"] <= now:
+    if status.is_open and not is_open(row, now):
         status = Status.TIMEOUT
     claimed = status is Status.CLAIMED and row["claim_expires_at"] > now
     if status is Status.CLAIMED and not claimed:
@@ -90,18 +94,34 @@ def view(row: Columns, now: int) -> ReviewRequest:
         "media": None,
         "due_at": maybe_moment(row["due_at"]),
         "review": None if row["review"] is None else json.loads(row["review"]),
+        "reviewer_question": _reviewer_question(row["asked_back"]),
+        "escalation": None,
     }
     if row["media"] is not None:
         kept = json.loads(row["media"])
         fields |= {"media": kept["given"], "images": kept["images"], "image_url": kept["given"].get("image_url")}
     if claimed:
         fields["claimed_by_user"] = Reviewer(id=row["claimed_by"], name=row["claimer_name"], email=row["claimer_email"])
+    if row["assigned_to"] is not None:
+        fields["assigned_to_user"] = Reviewer(
+            id=row["assigned_to"], name=row["assignee_name"], email=row["assignee_email"]
+        )
     if row["response_by"] is not None:
         fields["response_by_user"] = Reviewer(
             id=row["response_by"], name=row["answerer_name"], email=row["answerer_email"]
         )
         fields["response_time_seconds"] = (row["response_at"] - row["created_at"]) / 1000
     return ReviewRequest.model_validate(fields)
+
+
+def _reviewer_question(asked_back: str | None) -> ReviewerQuestion | None:
+    if asked_back is None:
+        return None
+    kept = json.loads(asked_back)
+    return ReviewerQuestion(
+        question=kept["question"], asked_by=kept["name"], asked_at=moment(kept["at"]), answer=kept.get("answer"),
+        answered_at=maybe_moment(kept.get("answered_at")),
+    )  # fmt: skip
 
 
 def find_view(tx: Tx, request_id: str) -> ReviewRequest:
@@ -117,10 +137,16 @@ def find_own(tx: Tx, agent: Agent, request_id: str) -> ReviewRequest:
     if row["api_key_id"] != agent.api_key_id or (agent.by_token and not agent.reaches(row["loop_id"])):
         raise NotAllowed("Access denied to this request")
     request = view(row, tx.now)
-    return request.model_copy(update=_NOBODY) if agent.by_token else request
+    return _of_nobody(request) if agent.by_token else request
 
 
-_NOBODY = {"response_by": None, "response_by_user": None, "claimed_by": None, "claimed_by_user": None}
+_PEOPLE = ("response_by", "response_by_user", "claimed_by", "claimed_by_user", "assigned_to", "assigned_to_user")
+
+
+def _of_nobody(request: ReviewRequest) -> ReviewRequest:
+    asked = request.reviewer_question
+    unnamed = None if asked is None else asked.model_copy(update={"asked_by": ""})
+    return request.model_copy(update=dict.fromkeys(_PEOPLE) | {"reviewer_question": unnamed})
 
 
 def find_readable(tx: Tx, agent: Agent, request_id: str) -> ReviewRequest:
@@ -182,7 +208,7 @@ _SORTS: dict[str, tuple[Any, ...]] = {
 
 def _has_status(status: Status, now: int) -> Any:
     """The condition for a status as `view` shows it: overdue counts as timeout, an abandoned claim as pending."""
-    state, live = requests.c.status, requests.c.timeout_at > now
+    state, live = requests.c.status, or_(requests.c.timeout_at > now, requests.c.held_until.is_not(None))
     claim_lives = requests.c.claim_expires_at > now
     match status:
         case Status.PENDING:

@@ -33,7 +33,7 @@ class Timers:
         self._clock = clock
         self._nearest: int | None = None
         self._reload_at = 0
-        lifecycle.on_deadline(self._note)
+        lifecycle.on_due(self._note)
 
     def _note(self, due: int) -> None:
         if self._nearest is None or due < self._nearest:

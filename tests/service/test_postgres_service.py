@@ -48,7 +48,7 @@ class Node:
     async def answer(self, request: ReviewRequest, value: str = "approve") -> ReviewRequest:
         """Decide as the reviewer who uses this process."""
         answer = NewAnswer(response_data=value, revision=request.revision)
-        return await self.services.lifecycle.decide(self.person, request.id, answer)
+        return (await self.services.lifecycle.decide(self.person, request.id, answer)).request
 
 
 class DeafBroker:

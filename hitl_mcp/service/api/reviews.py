@@ -1,4 +1,4 @@
-"""What a signed-in person can do over the API: claim, release, answer. No API key reaches these (D10)."""
+"""What a signed-in person can do over the API with a request. No API key reaches these (D10)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from fastapi import APIRouter, Query, Response
 
 from hitl_mcp.contract import routes
 from hitl_mcp.contract.models import NewAnswer
+from hitl_mcp.contract.reviewing import AskedBack, Reassignment
 from hitl_mcp.service import rows
 from hitl_mcp.service.api.parameters import RequestId
+from hitl_mcp.service.clock import maybe_moment, moment
 from hitl_mcp.service.web.auth import ReviewerCaller, ServicesHere
 from hitl_mcp.service.web.envelope import reply
 
@@ -47,4 +49,30 @@ async def release(request_id: RequestId, person: ReviewerCaller, services: Servi
 @router.post(routes.REQUEST_RESPOND)
 async def respond(request_id: RequestId, answer: NewAnswer, person: ReviewerCaller, services: ServicesHere) -> Response:
     """Answer the revision that was shown."""
-    return reply("Response recorded", {"request": await services.lifecycle.decide(person, request_id, answer)})
+    decided = await services.lifecycle.decide(person, request_id, answer)
+    said = "Response recorded"
+    if decided.held_until is not None:
+        said = f"Response recorded; it can be taken back until {moment(decided.held_until):%H:%M:%S} UTC"
+    return reply(said, {"request": decided.request, "held_until": maybe_moment(decided.held_until)})
+
+
+@router.post(routes.REQUEST_UNDO)
+async def undo(request_id: RequestId, person: ReviewerCaller, services: ServicesHere) -> Response:
+    """Take one's own answer back, while the loop lets that be done (H28)."""
+    return reply("Response taken back", {"request": await services.lifecycle.undo(person, request_id)})
+
+
+@router.post(routes.REQUEST_REASSIGN)
+async def reassign(
+    request_id: RequestId, wanted: Reassignment, person: ReviewerCaller, services: ServicesHere
+) -> Response:
+    """Hand a request to a member of its loop, or back to nobody in particular."""
+    handed = await services.lifecycle.reassign(person, request_id, wanted.user_id, wanted.note)
+    return reply("Request reassigned", {"request": handed})
+
+
+@router.post(routes.REQUEST_ASK)
+async def ask_back(request_id: RequestId, asked: AskedBack, person: ReviewerCaller, services: ServicesHere) -> Response:
+    """Ask the agent something before deciding; it answers with a change of the request."""
+    request = await services.lifecycle.ask_back(person, request_id, asked.question)
+    return reply("Question sent to the agent", {"request": request})

@@ -80,6 +80,8 @@ BODIES: dict[str, dict[str, Json]] = {
     "update_template": _only("Another name", {"name": "Article review"}),
     "invite_member": _only("A person", {"email": "grace@example.com", "name": "Grace"}),
     "answer_in_client": _only("An approval", {"response_data": "approve", "revision": 1}),
+    "reassign": _only("To Grace", {"user_id": USER_ID, "note": "You know this customer"}),
+    "ask_back": _only("A question", {"question": "Which region is meant?"}),
     "respond": _only("An approval", {"response_data": "approve", "revision": 1, "comment": "Go ahead"}),
     "create_sign_in": _only("For the service's owner", {"typed": True}),
     "create_session": _only("A code", {"code": "K7QX-M2PA"}),

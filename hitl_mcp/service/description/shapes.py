@@ -77,6 +77,12 @@ class RequestForReview(Shape):
     request: ReviewRequest
 
 
+class RecordedAnswer(RequestForReview):
+    """The request after an answer; while that can be taken back, until `held_until`, everybody sees it as open."""
+
+    held_until: datetime | None
+
+
 class RequestsForReview(Shape):
     """What waits for a person, the most urgent first."""
 

@@ -167,8 +167,17 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "release", "Give a claimed request back", _one(200, "Released", shapes.RequestForReview),
         {**_REQUEST, 409: "It is not claimed by you"}),
     ("post", routes.REQUEST_RESPOND): Operation(
-        "respond", "Answer a request", _one(200, "Recorded", shapes.RequestForReview, ANSWERED),
+        "respond", "Answer a request", _one(200, "Recorded", shapes.RecordedAnswer, ANSWERED),
         {**_REQUEST, 409: "Answered by Grace; it can no longer be answered"}),
+    ("post", routes.REQUEST_UNDO): Operation(
+        "undo", "Take an answer back", _one(200, "Taken back", shapes.RequestForReview),
+        {**_REQUEST, 409: "Your answer is final by now; it can no longer be taken back"}),
+    ("post", routes.REQUEST_REASSIGN): Operation(
+        "reassign", "Hand a request to a member", _one(200, "Handed on", shapes.RequestForReview),
+        {**_REQUEST, 409: "Claimed by Grace right now"}),
+    ("post", routes.REQUEST_ASK): Operation(
+        "ask_back", "Ask the agent", _one(200, "Asked", shapes.RequestForReview),
+        {**_REQUEST, 409: "Grace has asked the agent already; its answer is awaited"}),
     # local
     ("get", routes.HELLO): Operation("hello", "Who answers here", _one(200, "This service", shapes.Hello), {}),
     ("get", routes.STATUS): Operation("status", "The service's state", _one(200, "It runs", ServiceStatus), {}),

@@ -18,10 +18,16 @@ from hitl_mcp.errors import AnswerRejected, BadRequest
 from hitl_mcp.service import media, rows
 from hitl_mcp.service.actors import Agent
 from hitl_mcp.service.clock import milliseconds
+from hitl_mcp.service.lifecycle import asking_back
 from hitl_mcp.service.lifecycle.deciding import expire
+from hitl_mcp.service.lifecycle.guards import LIVE, NOT_HELD, STEP, UNCLAIMED
+from hitl_mcp.service.lifecycle.handing import check_assignee
+from hitl_mcp.service.lifecycle.holding import refuse_while_held
 from hitl_mcp.service.lifecycle.record import note
 from hitl_mcp.service.lifecycle.reminding import remind_at
 from hitl_mcp.service.media import FetchedImage
+from hitl_mcp.service.notify.people import tell
+from hitl_mcp.service.similar import in_common
 from hitl_mcp.service.store.base import Tx
 from hitl_mcp.service.store.tables import requests
 
@@ -30,19 +36,13 @@ REVIEW = "review"
 """The dialect of a request that was born as a review."""
 _insert = insert(requests)
 _EMPTY: rows.Columns = dict.fromkeys(column.name for column in requests.c)
-_open = (
-    requests.c.id == bindparam("request_id"),
-    rows.IS_OPEN,
-    requests.c.timeout_at > bindparam("now"),
-)
 _hold = select(requests.c.id).where(requests.c.id == bindparam("request_id")).with_for_update()
 """Where units run side by side, what is read after it stays as it is until this one ends."""
 _cancel = (
     update(requests)
-    .where(*_open)
+    .where(*LIVE)
     .values(
-        status="cancelled", cancelled_at=bindparam("now"), updated_at=bindparam("now"), claimed_by=None,
-        claimed_at=None, claim_expires_at=None, seq=requests.c.seq + 1,
+        status="cancelled", cancelled_at=bindparam("now"), **UNCLAIMED, **STEP,
     )
     .returning(requests.c.seq)
 )  # fmt: skip
@@ -58,12 +58,17 @@ _deliver = (
 )
 
 
-def view_digest(loop_id: str, agent: Agent, fields: dict[str, Any]) -> str:
-    """SHA-256 over everything a reviewer decides on (H4)."""
+def view_digest(loop_id: str, api_key_id: str, client: str | None, fields: dict[str, Any]) -> str:
+    """SHA-256 over everything a reviewer decides on (H4).
+
+    Args:
+        client: which program asked, in its own words.
+    """
     seen = ("kind", "type", "request_text", "context", "response_type", "response_config", "default_response", "media")
-    return digest(
-        {"loop_id": loop_id, "requester": [agent.api_key_id, agent.client], **{name: fields[name] for name in seen}}
-    )
+    shown = {name: fields[name] for name in seen}
+    if fields.get("asked_back") is not None:  # so that the digest of what nobody asked back about stays what it was
+        shown["asked_back"] = fields["asked_back"]
+    return digest({"loop_id": loop_id, "requester": [api_key_id, client], **shown})
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,8 @@ def create(tx: Tx, agent: Agent, loop_id: str, asked: Asked, *, reminding: bool 
         "context": None if new.context is None else canonical(new.context),
         "media": _media(asked),
     }
-    fields["view_digest"] = view_digest(loop_id, agent, fields)
+    fields["view_digest"] = view_digest(loop_id, agent.api_key_id, agent.client, fields)
+    fields["similar"] = in_common(loop_id, agent.api_key_id, fields)
     fields |= {
         "id": request_id,
         "loop_id": loop_id,
@@ -173,6 +179,8 @@ def change(tx: Tx, agent: Agent, request_id: str, wanted: RequestChange) -> Revi
     """
     tx.connection.execute(_hold, {"request_id": request_id})
     before = rows.find_own(tx, agent, request_id)
+    kept = rows.find(tx, request_id)
+    refuse_while_held(kept)
     if before.status not in OPEN:
         raise BadRequest("Request cannot be updated in current state", before.status.value)
     given = wanted.model_dump(mode="json", include=wanted.model_fields_set)
@@ -190,7 +198,6 @@ def change(tx: Tx, agent: Agent, request_id: str, wanted: RequestChange) -> Revi
         }
     # checked as a text of its own: what an older generation's request was born with may be longer (compatibility 2)
     merged = NewRequest(kind=before.kind, request_text=given.get("request_text", "unchanged"), **answered)
-    kept = rows.find(tx, request_id)
     fields: dict[str, Any] = {
         "kind": before.kind.value,
         "type": before.type,
@@ -200,8 +207,18 @@ def change(tx: Tx, agent: Agent, request_id: str, wanted: RequestChange) -> Revi
         "default_response": canonical(_default(merged)),
         "context": _text_or_none(given.get("context", before.context)),
         "media": kept["media"],
+        "asked_back": kept["asked_back"],
     }
-    fields["view_digest"] = view_digest(before.loop_id, agent, fields)
+    exchange: dict[str, Any] | None = None
+    if (said := given.get("reviewer_answer")) is not None:
+        exchange = asking_back.answered(tx, kept, said)
+        fields["asked_back"] = canonical(exchange)
+    fields["view_digest"] = view_digest(before.loop_id, before.api_key_id, before.user_agent, fields)
+    fields["similar"] = in_common(before.loop_id, before.api_key_id, fields)
+    if "assigned_to" in given:
+        fields["assigned_to"] = given["assigned_to"]
+        if fields["assigned_to"] is not None:
+            check_assignee(tx, before.loop_id, fields["assigned_to"])
     if "callback_url" in given:
         fields["callback_url"] = given["callback_url"]
     if "tags" in given:
@@ -222,17 +239,18 @@ def change(tx: Tx, agent: Agent, request_id: str, wanted: RequestChange) -> Revi
             requests.c.id == request_id,
             requests.c.revision == before.revision,
             rows.IS_OPEN,
+            NOT_HELD,
         )
         .values(
             **fields, revision=requests.c.revision + 1, seq=requests.c.seq + 1, status="pending", updated_at=tx.now,
-            claimed_by=None, claimed_at=None, claim_expires_at=None,
+            **UNCLAIMED,
         )
         .returning(requests.c.seq)
     )  # fmt: skip
     seq = tx.connection.execute(statement).scalar_one()
     after = rows.find_view(tx, request_id)
     parts = ("request_text", "priority", "context", "timeout_at", "response_config", "default_response", "callback_url",
-             "tags", "due_at", "review", "view_digest")  # fmt: skip
+             "tags", "due_at", "review", "assigned_to", "view_digest")  # fmt: skip
     old, new = (item.model_dump(mode="json", include=set(parts)) for item in (before, after))
     different = [name for name in parts if old[name] != new[name]]
     data = {
@@ -240,7 +258,12 @@ def change(tx: Tx, agent: Agent, request_id: str, wanted: RequestChange) -> Revi
         "before": {name: old[name] for name in different},
         "after": {name: new[name] for name in different},
     }
-    note(tx, request_id, seq, "changed", agent.actor, data)
+    if exchange is None:
+        note(tx, request_id, seq, "changed", agent.actor, data)
+    else:
+        data |= {"question": exchange["question"], "answer": exchange["answer"]}
+        note(tx, request_id, seq, "answered_back", agent.actor, data)
+        tell(tx, request_id, before.loop_id, "answered_back", only={exchange["by"]})
     return after
 
 
@@ -254,6 +277,7 @@ def cancel(tx: Tx, agent: Agent, request_id: str) -> tuple[ReviewRequest, str]:
     before = rows.find_own(tx, agent, request_id)
     seq = tx.connection.execute(_cancel, {"request_id": request_id, "now": tx.now}).scalar()
     if seq is None:
+        refuse_while_held(rows.find(tx, request_id))
         raise BadRequest("Request cannot be cancelled in current state", before.status.value)
     note(tx, request_id, seq, "cancelled", agent.actor, {"previous_status": before.status.value})
     return rows.find_view(tx, request_id), before.status.value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,9 +10,22 @@ from hitl_mcp.contract.models import Created, NewAnswer, RequestChange, ReviewRe
 from hitl_mcp.contract.routes import REQUEST
 from hitl_mcp.service import assignees, loops, rows
 from hitl_mcp.service.actors import Agent, Person
-from hitl_mcp.service.lifecycle import asking, client_answers, deciding, feedback, once
+from hitl_mcp.service.clock import milliseconds
+from hitl_mcp.service.lifecycle import (
+    asking,
+    asking_back,
+    client_answers,
+    deciding,
+    feedback,
+    handing,
+    holding,
+    many,
+    once,
+)
 from hitl_mcp.service.lifecycle.asking import Asked
+from hitl_mcp.service.lifecycle.deciding import Decided
 from hitl_mcp.service.lifecycle.due import DUE, nearest
+from hitl_mcp.service.lifecycle.many import Recorded
 from hitl_mcp.service.notify import people
 from hitl_mcp.service.notify.results import untold
 from hitl_mcp.service.store.base import Store, Tx
@@ -38,11 +51,11 @@ class Lifecycle:
         self._store = store
         self._client_answers = client_answers
         self._has_desktop = has_desktop
-        self._on_deadline: list[Callable[[int], None]] = []
+        self._on_due: list[Callable[[int], None]] = []
 
-    def on_deadline(self, listener: Callable[[int], None]) -> None:
-        """Tell `listener` each new deadline (milliseconds since 1970)."""
-        self._on_deadline.append(listener)
+    def on_due(self, listener: Callable[[int], None]) -> None:
+        """Tell `listener` when something is due earlier than it may know of (milliseconds since 1970)."""
+        self._on_due.append(listener)
 
     async def create(self, agent: Agent, loop_id: str, asked: Asked, once_key: str | None) -> Created:
         """Ask; or find the same question (D12). Raises: BadRequest, Conflict, NotAllowed, NotFound (the loop)."""
@@ -51,7 +64,7 @@ class Lifecycle:
             has_desktop=self._has_desktop,
         )  # fmt: skip
         created = await self._store.write(unit)
-        self._deadline(created.request)
+        self._heed(milliseconds(created.request.timeout_at))
         return created
 
     async def change(self, agent: Agent, request_id: str, wanted: RequestChange) -> tuple[ReviewRequest, list[str]]:
@@ -64,7 +77,7 @@ class Lifecycle:
             return request, assignees.reach(tx, agent, request.loop_id, wanted.review, inviting=others)
 
         changed, notes = await self._store.write(unit)
-        self._deadline(changed)
+        self._heed(milliseconds(changed.timeout_at))
         return changed, notes
 
     async def cancel(self, agent: Agent, request_id: str) -> tuple[ReviewRequest, str]:
@@ -87,9 +100,28 @@ class Lifecycle:
         """Give back. See `deciding.release`."""
         return await self._store.write(lambda tx: deciding.release(tx, person, request_id))
 
-    async def decide(self, person: Person, request_id: str, answer: NewAnswer) -> ReviewRequest:
-        """A person's answer. See `deciding.decide`."""
-        return await self._store.write(lambda tx: deciding.decide(tx, person, request_id, answer))
+    async def decide(self, person: Person, request_id: str, answer: NewAnswer) -> Decided:
+        """A person's answer; where the loop wants that, one that can be taken back. See `deciding.decide`."""
+        decided = await self._store.write(lambda tx: deciding.decide(tx, person, request_id, answer))
+        if decided.held_until is not None:
+            self._heed(decided.held_until)
+        return decided
+
+    async def decide_many(self, person: Person, answers: Sequence[tuple[str, NewAnswer]]) -> list[Recorded]:
+        """Up to 100 answers, each a decision of its own. Raises: BadRequest for more. See `many.decide`."""
+        return await many.decide(lambda request_id, answer: self.decide(person, request_id, answer), answers)
+
+    async def undo(self, person: Person, request_id: str) -> ReviewRequest:
+        """Take one's own answer back. See `holding.undo`."""
+        return await self._store.write(lambda tx: holding.undo(tx, person, request_id))
+
+    async def reassign(self, person: Person, request_id: str, user_id: str | None, words: str = "") -> ReviewRequest:
+        """Hand on to a member of the loop. See `handing.reassign`."""
+        return await self._store.write(lambda tx: handing.reassign(tx, person, request_id, user_id, words))
+
+    async def ask_back(self, person: Person, request_id: str, question: str) -> ReviewRequest:
+        """Ask the agent before deciding. See `asking_back.ask_back`."""
+        return await self._store.write(lambda tx: asking_back.ask_back(tx, person, request_id, question))
 
     async def decide_in_client(self, agent: Agent, request_id: str, answer: NewAnswer) -> ReviewRequest:
         """An answer that a client passes on. See `deciding.decide_in_client`."""
@@ -110,9 +142,8 @@ class Lifecycle:
         """When the next of it is due, in milliseconds since 1970."""
         return await self._store.read(nearest)
 
-    def _deadline(self, request: ReviewRequest) -> None:
-        due = int(request.timeout_at.timestamp() * 1000)
-        for listener in self._on_deadline:
+    def _heed(self, due: int) -> None:
+        for listener in self._on_due:
             listener(due)
 
 

@@ -6,6 +6,7 @@ not collected for at most an hour, or handed over less than two minutes ago; aft
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from sqlalchemy import bindparam, delete, insert, select
@@ -16,7 +17,7 @@ from hitl_mcp.errors import Conflict
 from hitl_mcp.service import rows
 from hitl_mcp.service.actors import Agent
 from hitl_mcp.service.store.base import Tx
-from hitl_mcp.service.store.tables import once_keys
+from hitl_mcp.service.store.tables import events, once_keys
 
 UNCOLLECTED_MS = 3_600_000
 REPEAT_MS = 120_000
@@ -25,6 +26,9 @@ _mine = (once_keys.c.api_key_id == bindparam("agent_key"), once_keys.c.key == bi
 _find = select(once_keys.c.digest, once_keys.c.request_id).where(*_mine)
 _forget = delete(once_keys).where(*_mine, once_keys.c.request_id == bindparam("for_request"))
 _insert = insert(once_keys)
+_changes = select(events.c.type, events.c.data).where(
+    events.c.request_id == bindparam("request_id"), events.c.type.in_(("changed", "answered_back"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ def earlier(tx: Tx, agent: Agent, key: str, asked: str) -> Earlier | None:
         return None
     row = rows.find(tx, found.request_id)
     request = rows.view(row, tx.now)
-    if found.digest != asked or row["revision"] != 1:  # a changed request is another question than the one asked
+    if found.digest != asked or (row["revision"] != 1 and _asks_otherwise(tx, request.id)):
         raise Conflict(
             "This idempotency key was used for a different question. Use a new key for a new question",
             {"request_id": request.id, "status": request.status.value},
@@ -76,6 +80,17 @@ def remember(tx: Tx, agent: Agent, key: str, asked: str, request_id: str) -> Non
     """Let the key stand for a new request. Of two that do so at once one fails on the key, runs again, and finds it."""
     entry = {"api_key_id": agent.api_key_id, "key": key, "digest": asked, "request_id": request_id}
     tx.connection.execute(_insert, entry)
+
+
+def _asks_otherwise(tx: Tx, request_id: str) -> bool:
+    """Whether its agent has made it another question than the one asked.
+
+    That it climbed a ladder, or that a reviewer's question was answered, does not.
+    """
+    for row in tx.connection.execute(_changes, {"request_id": request_id}):
+        if row.type == "changed" or json.loads(row.data)["after"].keys() - {"view_digest"}:
+            return True
+    return False
 
 
 def _within(span: int, now: int, then: int) -> bool:

@@ -18,6 +18,8 @@ from hitl_mcp.service.store.tables import events
 from hitl_mcp.service.webhooks import fan_out
 
 FIRST = "0" * 64
+REVISING = ("changed", "answered_back", "escalated")
+"""Entries that make a new revision. Their data holds `revision`, and `before` and `after` of what became different."""
 
 _insert = insert(events).returning(events.c.position)
 _head = select(events.c.hash).where(events.c.request_id == bindparam("request_id"), events.c.seq == bindparam("seq"))
@@ -36,7 +38,9 @@ def note(tx: Tx, request_id: str, seq: int, kind: str, actor: str, data: dict[st
     Args:
         seq: taken from the request's row by the guarded update of the same transaction, so that two writers can never
             claim the same place.
-        kind: `created`, `changed`, `claimed`, `released`, `completed`, `timeout`, `cancelled`, `delivered`, `feedback`.
+        kind: `created`, `changed`, `claimed`, `released`, `completed`, `timeout`, `cancelled`, `delivered`, `feedback`;
+            `reassigned` (to a member, or back to nobody), `asked` (a reviewer asked the agent something) and
+            `answered_back` (the agent's answer), `escalated` (a step on the loop's ladder).
     """
     if seq == 1:
         previous = FIRST

@@ -30,7 +30,7 @@ _remind = (
     .values(remind_at=None)
     .returning(
         requests.c.loop_id, requests.c.status, requests.c.timeout_at, requests.c.claimed_by,
-        requests.c.claim_expires_at,
+        requests.c.claim_expires_at, requests.c.held_until,
     )
 )  # fmt: skip
 
@@ -54,7 +54,7 @@ def remind_due(tx: Tx) -> int:
     due = tx.connection.execute(_due, {"now": tx.now}).scalars().all()
     for request_id in due:
         found: Any = tx.connection.execute(_remind, {"request_id": request_id, "now": tx.now}).first()
-        if found is None or not rows.is_open(rows.columns(found), tx.now):
+        if found is None or found.held_until is not None or not rows.is_open(rows.columns(found), tx.now):
             continue
         claimed = found.claimed_by is not None and found.claim_expires_at > tx.now
         only: list[str] | None = [str(found.claimed_by)] if claimed else None

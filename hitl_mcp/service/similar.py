@@ -1,0 +1,66 @@
+"""Which requests differ in details only: the same agent's, in one loop, of one kind, in the same words.
+
+Details are what stands for one case of many: numbers, ids, addresses, and what is quoted.
+"""
+
+from __future__ import annotations
+
+import re
+
+from sqlalchemy import bindparam, func, select
+
+from hitl_mcp.contract.models import ReviewRequest
+from hitl_mcp.contract.text import digest
+from hitl_mcp.service import rows
+from hitl_mcp.service.actors import Person
+from hitl_mcp.service.lifecycle.guards import NOT_HELD
+from hitl_mcp.service.membership import IN_MY_LOOP
+from hitl_mcp.service.store.base import Tx
+from hitl_mcp.service.store.tables import requests
+
+_DETAIL = re.compile(
+    r"""https?://\S+                         # addresses
+    | [\w.+-]+@[\w-]+(?:\.[\w-]+)+           # of people
+    | "[^"\n]*" | '[^'\n]*' | `[^`\n]*` | “[^”\n]*” | «[^»\n]*»
+    | \b(?=[\w-]*\d)[\w-]+\b                 # words with a digit: ids, hashes, versions' parts
+    | \d+""",
+    re.VERBOSE,
+)
+_among = (rows.IS_OPEN, requests.c.timeout_at > bindparam("now"), NOT_HELD, IN_MY_LOOP)
+_like = select(requests.c.similar).where(requests.c.id == bindparam("request_id"), IN_MY_LOOP).scalar_subquery()
+_ids = (
+    select(requests.c.id)
+    .where(*_among, requests.c.similar == _like, requests.c.id != bindparam("request_id"))
+    .order_by(requests.c.timeout_at, requests.c.id)
+    .limit(bindparam("most"))
+)
+_groups = (
+    select(requests.c.similar)
+    .where(*_among, requests.c.similar.is_not(None))
+    .group_by(requests.c.similar)
+    .having(func.count() > 1)
+)
+_grouped = select(requests.c.id, requests.c.similar).where(*_among, requests.c.similar.in_(_groups))
+
+
+def in_common(loop_id: str, api_key_id: str, fields: rows.Columns) -> str:
+    """What similar requests share, as a digest.
+
+    Args:
+        fields: the request's columns `kind`, `type`, `request_text`, `response_type` and `response_config`.
+    """
+    words = " ".join(_DETAIL.sub("#", fields["request_text"]).split()).casefold()
+    same = [fields[name] for name in ("kind", "type", "response_type", "response_config")]
+    return digest([loop_id, api_key_id, words, *same])
+
+
+def open_like(tx: Tx, person: Person, request_id: str, most: int) -> list[ReviewRequest]:
+    """Open requests of this person's loops that are similar to one of them, the next deadline first, without it."""
+    values = {"request_id": request_id, "now": tx.now, "user_id": person.user_id, "most": most}
+    return [rows.find_view(tx, found) for found in tx.connection.execute(_ids, values).scalars().all()]
+
+
+def groups(tx: Tx, person: Person) -> dict[str, str]:
+    """The open requests of this person's loops that others are similar to: what they have in common, by id."""
+    values = {"now": tx.now, "user_id": person.user_id}
+    return {row.id: row.similar for row in tx.connection.execute(_grouped, values)}
