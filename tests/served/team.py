@@ -12,6 +12,7 @@ from typing import Any
 from hitl_mcp.contract import routes
 from hitl_mcp.sdk.endpoint import Endpoint
 from hitl_mcp.sdk.local import ask
+from hitl_mcp.service.clock import Clock, wall_clock
 from hitl_mcp.service.context import Services
 from hitl_mcp.service.run import SERVE, running
 from hitl_mcp.serving import mcp_over_http
@@ -57,10 +58,10 @@ class Team:
 
 
 @asynccontextmanager
-async def team(folder: Path, **settings: Any) -> AsyncGenerator[Team]:
+async def team(folder: Path, *, clock: Clock = wall_clock, **settings: Any) -> AsyncGenerator[Team]:
     """A server under `http://team.localhost:PORT`, which the browser takes for a name of its own."""
     port = free_port()
     origin = f"http://team.localhost:{port}"
     chosen = settings_for(folder, **({"port": port, "public_url": origin} | settings))
-    async with running(chosen, hosted_by=SERVE, mount=mcp_over_http(chosen)) as services:
+    async with running(chosen, hosted_by=SERVE, clock=clock, mount=mcp_over_http(chosen)) as services:
         yield Team(services, origin)

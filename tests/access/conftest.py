@@ -1,0 +1,31 @@
+"""One browser, and one gallery, for everything that is checked on every page."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+import pytest
+from playwright.async_api import Browser
+
+from tests.access.gallery import Gallery, open_gallery
+from tests.browser import browser
+
+
+@pytest.fixture(scope="package")
+def anyio_backend() -> str:
+    """One event loop for the package, in which its browser lives."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="package")
+async def chrome(anyio_backend: str) -> AsyncGenerator[Browser]:
+    """The running browser."""
+    async with browser() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+async def gallery(chrome: Browser, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Gallery]:
+    """A team's server with something of everything, and its people's browsers."""
+    async with open_gallery(tmp_path_factory.mktemp("gallery"), chrome) as opened:
+        yield opened
