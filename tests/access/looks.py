@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.async_api import BrowserContext, Page, Request
+from playwright.async_api import BrowserContext, Page, Request, ViewportSize
 
-WIDE, NARROW = {"width": 1200, "height": 800}, {"width": 320, "height": 640}
+WIDE: ViewportSize = {"width": 1200, "height": 800}
+NARROW: ViewportSize = {"width": 320, "height": 640}
 STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 _NAVIGATED = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d")
 
@@ -26,7 +27,7 @@ async def axe(page: Page, rules: Sequence[str] = ()) -> list[str]:
     only: dict[str, Any] = {"type": "rule", "values": list(rules)} if rules else {"type": "tag", "values": STANDARDS}
     found = await page.evaluate(
         _RUN,
-        {"runOnly": only, "resultTypes": ["violations"]},
+        {"runOnly": only, "resultTypes": ["violations"], "preload": False},
     )
     return [
         f"{it['id']}: {it['help']}: {' '.join(map(str, node['target']))} {node['html'][:160]} {_why(node)}"
@@ -68,7 +69,8 @@ _FOREIGN = """() => {
     while (walker.nextNode()) {
         const it = walker.currentNode.parentElement;
         if (!rtl.test(walker.currentNode.data) || it.closest("script, style, option")) continue;
-        if (/[a-z]/i.test(walker.currentNode.data) && !it.closest(".said")) continue;  // a sentence of ours around a name
+        // a sentence of ours around a name
+        if (/[a-z]/i.test(walker.currentNode.data) && !it.closest(".said")) continue;
         if (!it.closest("[dir=auto], bdi")) wrong.push(`no dir=auto: ${it.outerHTML.slice(0, 120)}`);
     }
     return wrong;
@@ -100,7 +102,7 @@ _FOCUS = """() => {
     if (!it || it === document.body) return null;
     const ring = (of, part) => { const style = getComputedStyle(of, part);
         return style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0; };
-    const holders = [it, it.nextElementSibling, it.closest(".card"), it.closest("label"), it.parentElement].filter(Boolean);
+    const holders = [it, it.nextElementSibling, it.closest(".card"), it.closest("label"), it.parentElement];
     const boxes = [it, ...(it.closest("label") ? [it.closest("label")] : [])].map((one) => one.getBoundingClientRect());
     const box = boxes[0];
     const at = (x, y) => { const top = document.elementFromPoint(x, y);
@@ -109,9 +111,9 @@ _FOCUS = """() => {
     const inside = (y) => y > 0 && y < innerHeight;
     const points = [0.1, 0.5, 0.9].flatMap((across) => [0.1, 0.5, 0.9].map((down) =>
         [box.left + box.width * across, box.top + box.height * down])).filter(([, y]) => inside(y));
-    return { what: it.outerHTML.slice(0, 120), ring: holders.some((one) => ring(one)),
+    return { what: it.outerHTML.slice(0, 120), ring: holders.some((one) => one && ring(one)),
         covered: points.length === 0 || !points.some(([x, y]) => at(x, y)),
-        key: it.id + "|" + it.outerHTML.slice(0, 200) + "|" + Math.round(box.top + scrollY) + "|" + Math.round(box.left) };
+        key: [it.id, it.outerHTML.slice(0, 200), Math.round(box.top + scrollY), Math.round(box.left)].join("|") };
 }"""
 
 
@@ -146,7 +148,7 @@ async def sideways(page: Page) -> list[str]:
 
 
 async def focus(page: Page, most: int = 60) -> list[str]:
-    """Walk the page by Tab: each stop can be seen (2.4.7), nothing lies on it (2.4.11), and no stop holds the keyboard."""
+    """Walk the page by Tab: each stop can be seen (2.4.7), nothing lies on it (2.4.11), and none holds the keyboard."""
     wrong: list[str] = []
     seen: set[str] = set()
     await page.evaluate("() => { document.activeElement?.blur(); scrollTo(0, 0); }")

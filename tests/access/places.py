@@ -24,12 +24,14 @@ class Place:
         path: with values of `Gallery.held` and `Gallery.asked` in braces; the latter's spaces as `_`.
         then: what the person does there.
         status: of the page that is opened.
+        nightly: what it shows is made of parts that other places show too.
     """
 
     path: str
     who: str = REVIEWER
     then: Reach | None = None
     status: int = 200
+    nightly: bool = False
 
     def address(self, gallery: Gallery) -> str:
         """Where it is on this server."""
@@ -144,10 +146,10 @@ _types = [kind.name if kind.name not in _seen and not _seen.add(kind.name) else 
 PLACES: dict[str, Place] = {
     "the list": Place("/"),
     "the owner's list": Place("/", OWNER),
-    "the viewer's list": Place("/", VIEWER),
+    "the viewer's list": Place("/", VIEWER, nightly=True),
     "the newcomer's list": Place("/", NEWCOMER),
     "the people": Place("/people", OWNER),
-    "the people for a viewer": Place("/people", VIEWER),
+    "the people for a viewer": Place("/people", VIEWER, nightly=True),
     "the people for a newcomer": Place("/people", NEWCOMER),
     "sign in": Place("/sign-in", STRANGER),
     "a refused code": Place("/sign-in", STRANGER, _refused_code),
@@ -163,14 +165,20 @@ PLACES: dict[str, Place] = {
     "no such request": Place("/requests/" + "0" * 24, REVIEWER, status=404),
     "another's request": Place(_one("elsewhere"), REVIEWER, status=404),
     **{f"a question: {name}": Place(_one(name)) for name in (*_types, "form")},
-    **{f"a refused answer: {name}": Place(_one(name), then=_with_a_fault(at)) for at, name in enumerate(_types)},
+    **{
+        f"a refused answer: {name}": Place(_one(name), then=_with_a_fault(at), nightly=at > 0)
+        for at, name in enumerate(_types)
+    },
     "a form with faults": Place(_one("form"), then=_form_with_faults),
     "many words": Place(_one("words"), then=_everything_open),
     **{
         name: Place(_one(name), then=_everything_open)
         for name in ("hidden", "rtl", "picture", "late", "claimed by me", "claimed by another", "changed", "expired",
-                     "cancelled", "approve", "reject", "needs_changes", "text answered", "multi_select answered",
-                     "rating answered", "editable_text answered")
+                     "cancelled", "approve", "text answered")
+    },
+    **{
+        name: Place(_one(name), then=_everything_open, nightly=True)
+        for name in ("reject", "needs_changes", "multi_select answered", "rating answered", "editable_text answered")
     },
     "a viewer at a request": Place(_one("approval"), VIEWER),
     "too late": Place("/", REVIEWER, _too_late),
