@@ -36,6 +36,8 @@ from hitl_mcp.service.local.socket import internal, listen, listen_at
 from hitl_mcp.service.notify.announcer import announce_questions
 from hitl_mcp.service.notify.browser import BrowserOpener
 from hitl_mcp.service.notify.desktop import Desktop
+from hitl_mcp.service.notify.people import MESSAGE
+from hitl_mcp.service.notify.sender import MessageSender
 from hitl_mcp.service.outbox.base import Sender
 from hitl_mcp.service.outbox.courier import Courier
 from hitl_mcp.service.outgoing.guard import Outgoing
@@ -196,7 +198,7 @@ def _open_sockets(stack: AsyncExitStack, settings: Settings, folder: DataFolder 
 
 def _courier(services: Services, storage: Storage) -> Courier:
     """Sends what was put into the outbox; on a folder of its own nobody else does."""
-    senders: dict[str, Sender] = {}
+    senders: dict[str, Sender] = {MESSAGE: MessageSender(services)}
     courier = Courier(services.store, services.clock, senders, alone=storage.folder is not None)
     storage.on_posted(courier.others_put)
     return courier

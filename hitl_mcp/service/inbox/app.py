@@ -17,6 +17,7 @@ from hitl_mcp.service.inbox.files import static_route
 from hitl_mcp.service.inbox.headers import SecureHeaders
 from hitl_mcp.service.inbox.live import Live
 from hitl_mcp.service.inbox.pages import Pages
+from hitl_mcp.service.inbox.reach import Reach
 from hitl_mcp.service.inbox.render import message
 from hitl_mcp.service.inbox.team import Team
 from hitl_mcp.service.inbox.texts import Languages, _
@@ -24,7 +25,7 @@ from hitl_mcp.service.inbox.texts import Languages, _
 
 def create_inbox(services: Services) -> ASGIApp:
     """The inbox of one running service."""
-    parts = (Pages(services), Doors(services), Team(services))
+    parts = (Pages(services), Doors(services), Team(services), Reach(services))
     routes = [route for part in parts for route in part.routes()]
     app = Starlette(routes=[*routes, Route("/live", Live(services)), static_route()])
     app.state.is_team = services.keys.is_team

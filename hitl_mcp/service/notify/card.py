@@ -10,6 +10,12 @@ from hitl_mcp.service.clock import moment
 from hitl_mcp.service.notify.quiet import zone_of
 
 MOST_CHARACTERS = 160
+_TITLES = {
+    "reminder": "A request is about to expire",
+    "escalated": "A request was escalated to you",
+    "reassigned": "A request was handed to you",
+    "answered_back": "The agent has answered what you asked",
+}
 TEST = "test"
 """The reason of a message that a person sends themselves."""
 
@@ -56,32 +62,20 @@ class Told:
 
 def card_of(told: Told, link: str) -> Card:
     """The message."""
-    from hitl_mcp.service.inbox.texts import gettext as _  # not at the top: the pages import this package
-
-    titles = {
-        "reminder": _("A request is about to expire"),
-        "escalated": _("A request was escalated to you"),
-        "reassigned": _("A request was handed to you"),
-        "answered_back": _("The agent has answered what you asked"),
-    }
-    title = titles.get(told.reason) or _("A request waits for you")
+    title = _TITLES.get(told.reason, "A request waits for you")
     at = moment(told.timeout_at).astimezone(zone_of(told.time_zone))
     lines = [
-        _("Loop: {loop}. Priority: {priority}.").format(loop=harmless(told.loop), priority=told.priority),
-        _("Open until {at}.").format(at=f"{at:%Y-%m-%d %H:%M} {at.tzname()}"),
+        f"Loop: {harmless(told.loop)}. Priority: {told.priority}.",
+        f"Open until {at:%Y-%m-%d %H:%M} {at.tzname()}.",
     ]
     if told.quote is not None:
-        lines.append(_("The agent writes: “{text}”").format(text=harmless(told.quote)))
+        lines.append(f"The agent writes: “{harmless(told.quote)}”")
     return Card(title, "\n".join(lines), link)
 
 
 def test_card(link: str) -> Card:
     """A message that only shows that it arrives."""
-    from hitl_mcp.service.inbox.texts import gettext as _
-
-    return Card(
-        _("Test: you are reached here"), _("Requests will be announced like this. Nothing waits for you."), link
-    )
+    return Card("Test: you are reached here", "Requests will be announced like this. Nothing waits for you.", link)
 
 
 def harmless(text: str) -> str:

@@ -113,6 +113,11 @@ def remove(tx: Tx, user_id: str, channel_id: str) -> None:
     tx.connection.execute(delete(channels).where(*_mine), {"channel_id": channel_id, "owner": user_id})
 
 
+def forget(tx: Tx, channel_id: str) -> None:
+    """Forget a channel that leads nowhere any more."""
+    tx.connection.execute(delete(channels).where(channels.c.id == channel_id))
+
+
 def arrived(tx: Tx, channel_id: str) -> None:
     """A message was taken; earlier failures are past."""
     values = {"last_sent_at": tx.now, "failed_at": None, "fault": None, "failures": None}

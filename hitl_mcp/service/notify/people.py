@@ -63,7 +63,7 @@ def tell(tx: Tx, request_id: str, loop_id: str, reason: Reason, only: Collection
         queue.put(
             tx, kind=MESSAGE, target=one.id, event_id=f"msg_{new_id()}", event=reason,
             body=canonical({"reason": reason, "user_id": one.user_id, "quiet": later is not None}),
-            request_id=request_id, due_at=later,
+            request_id=request_id, due_at=later, in_order=False,
         )  # fmt: skip
         if later is None:
             told.add(one.user_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,7 +22,8 @@ from hitl_mcp.service.outbox.base import Delivery, Outcome
 from hitl_mcp.service.store.base import Tx
 from hitl_mcp.service.store.tables import loops, requests, users
 
-MOST_ATTEMPTS = 4
+SCHEDULE = (0, 15, 60, 5 * 60)
+"""Seconds before each attempt; later nobody needs to hear of it."""
 _about = (
     select(requests, loops.c.name.label("loop"), users.c.time_zone)
     .join(loops, loops.c.id == requests.c.loop_id)
@@ -56,15 +58,22 @@ class MessageSender:
     def __init__(self, services: Services) -> None:
         self._services = services
 
+    @property
+    def schedule(self) -> Sequence[float]:
+        """See `Sender`."""
+        return SCHEDULE
+
     async def send(self, delivery: Delivery) -> Outcome:
         """See `Sender`. A request that was closed meanwhile, or is another's by now, is not announced any more."""
         found = await self._services.store.read(partial(self._message, delivery=delivery))
         if isinstance(found, str):
             return Outcome(delivered=False, excerpt=found, again=False, dropped=True)
-        outcome = await self._sent(found)
-        if outcome.delivered or (outcome.again and delivery.attempts + 1 < MOST_ATTEMPTS):
-            return outcome
-        return Outcome(delivered=False, status=outcome.status, excerpt=outcome.excerpt, again=False)
+        return await self._sent(found)
+
+    def settled(self, tx: Tx, delivery: Delivery, outcome: Outcome, given_up: bool) -> None:
+        """See `Sender`: the channel's person sees what came of it."""
+        if not outcome.dropped:
+            _keep(tx, delivery.target, outcome)
 
     async def test(self, user_id: str, channel_id: str) -> str | None:
         """Send a person a message that only shows that it arrives; None once it was taken, else why not.
@@ -74,6 +83,7 @@ class MessageSender:
         channel = await self._services.store.read(lambda tx: channels.find_mine(tx, user_id, channel_id))
         card = test_card(f"{self._services.keys.public_address}/reach")
         outcome = await self._sent(_Message(channel, card, "/reach", TEST, 0))
+        await self._services.store.write(lambda tx: _keep(tx, channel_id, outcome))
         return None if outcome.delivered else outcome.excerpt
 
     def at_home(self, user_id: str) -> bool:
@@ -103,15 +113,7 @@ class MessageSender:
         return _Message(channel, card, path, str(about.id), waiting)
 
     async def _sent(self, message: _Message) -> Outcome:
-        channel = message.channel
-        outcome = await (self._push(message) if channel.kind == WEB_PUSH else self._apprise(message))
-        if outcome.delivered:
-            await self._services.store.write(lambda tx: channels.arrived(tx, channel.id))
-        elif channel.kind == WEB_PUSH and outcome.status in web_push.GONE:
-            await self._services.store.write(lambda tx: channels.remove(tx, channel.user_id, channel.id))
-        else:
-            await self._services.store.write(lambda tx: channels.failed(tx, channel.id, outcome.excerpt))
-        return outcome
+        return await (self._push(message) if message.channel.kind == WEB_PUSH else self._apprise(message))
 
     async def _apprise(self, message: _Message) -> Outcome:
         channel = message.channel
@@ -130,3 +132,13 @@ class MessageSender:
             message.channel.address, body, self._services.outgoing, secret=keys.proof_secret,
             subject=keys.public_address, topic=message.tag,
         )  # fmt: skip
+
+
+def _keep(tx: Tx, channel_id: str, outcome: Outcome) -> None:
+    """Keep with the channel what came of a message; a subscription that its browser ended is forgotten."""
+    if outcome.delivered:
+        channels.arrived(tx, channel_id)
+    elif outcome.status in web_push.GONE:
+        channels.forget(tx, channel_id)
+    else:
+        channels.failed(tx, channel_id, outcome.excerpt)

@@ -177,7 +177,8 @@ def _finish(tx: Tx, delivered: Iterable[Attempt]) -> set[int]:
 
 def _failed(tx: Tx, one: Attempt, settled: Callable[[Tx, Attempt, bool], None]) -> None:
     due = retry_at(one, tx.now)
-    change: dict[str, object] = {"state": "failed", "done_at": tx.now, "due_at": None}
+    given_up = "dropped" if one.outcome.dropped else "failed"
+    change: dict[str, object] = {"state": given_up, "done_at": tx.now, "due_at": None}
     if due is not None:
         change = {"due_at": due}
     statement = (
