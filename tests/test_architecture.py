@@ -80,6 +80,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "service.templates",
         "service.tokens",
         "service.membership",
+        "service.search",
         "service.outbox",
         "service.webhooks",
         "service.notify",

@@ -98,6 +98,8 @@ class Feed:
         self._subscriptions: set[Subscription] = set()
         self._waiters: dict[str, set[anyio.Event]] = {}
         self.closed = False
+        self.handed_out = 0
+        """How many entries this process has handed out."""
 
     @property
     def cursor(self) -> int:
@@ -145,6 +147,7 @@ class Feed:
                 await anyio.lowlevel.checkpoint()
 
     def _hand_out(self, api_key_id: str, change: Change) -> None:
+        self.handed_out += 1
         for event in self._waiters.get(change.request_id, ()):
             event.set()
         for subscription in self._subscriptions:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import bindparam, func, select
 
 from hitl_mcp.contract.teams import Role
@@ -48,3 +50,16 @@ def role_in(tx: Tx, loop_id: str, user_id: str) -> Role | None:
 def joined_by(tx: Tx, user_id: str) -> frozenset[str]:
     """The loops a person is an active member of; a newcomer who was not confirmed yet is of none."""
     return frozenset(tx.connection.execute(JOINED, {"user_id": user_id}).scalars())
+
+
+_all_joined = select(members.c.user_id, members.c.loop_id).where(
+    members.c.user_id.in_(bindparam("user_ids", expanding=True)), members.c.status == "active"
+)
+
+
+def joined_by_each(tx: Tx, user_ids: Collection[str]) -> dict[str, frozenset[str]]:
+    """The loops that each of several people is an active member of."""
+    found: dict[str, set[str]] = {user_id: set() for user_id in user_ids}
+    for row in tx.connection.execute(_all_joined, {"user_ids": list(user_ids)}):
+        found[row.user_id].add(row.loop_id)
+    return {user_id: frozenset(loops) for user_id, loops in found.items()}

@@ -58,6 +58,12 @@ def find(tx: Tx, request_id: str) -> Columns:
     return columns(row)
 
 
+def by_ids(tx: Tx, ids: list[str]) -> dict[str, Columns]:
+    """Several requests' columns by their ids."""
+    found = tx.connection.execute(_view.where(requests.c.id.in_(ids))) if ids else ()
+    return {row.id: columns(row) for row in found}
+
+
 def is_open(row: Columns, now: int) -> bool:
     """Whether a request is open: an overdue one is closed before anybody swept it (H22), unless an answer to it, given
     in time, waits to become final (H28)."""
@@ -197,11 +203,11 @@ def broadcast(tx: Tx, request: ReviewRequest) -> list[Broadcast]:
     ]
 
 
-_PRIORITY_RANK = case({"critical": 0, "high": 1, "medium": 2, "low": 3}, value=requests.c.priority, else_=4)
+PRIORITY_RANK = case({"critical": 0, "high": 1, "medium": 2, "low": 3}, value=requests.c.priority, else_=4)
 _SORTS: dict[str, tuple[Any, ...]] = {
     "created_at_desc": (requests.c.created_at.desc(), requests.c.id),
     "created_at_asc": (requests.c.created_at, requests.c.id),
-    "priority_desc": (_PRIORITY_RANK, requests.c.created_at.desc(), requests.c.id),
+    "priority_desc": (PRIORITY_RANK, requests.c.created_at.desc(), requests.c.id),
     "status_asc": (requests.c.status, requests.c.created_at.desc(), requests.c.id),
 }
 
@@ -248,7 +254,7 @@ _open_count = select(func.count()).select_from(requests).where(_is_open)
 SOME_OPEN = select(func.count()).select_from(select(requests.c.id).where(_is_open).limit(bindparam("most")).subquery())
 """How many requests wait for a person, counted up to `most`; it takes `now`."""
 _open_of = select(func.count()).select_from(requests).where(_is_open, IN_MY_LOOP)
-_open_first = _view.where(_is_open, IN_MY_LOOP).order_by(_PRIORITY_RANK, requests.c.timeout_at, requests.c.id)
+_open_first = _view.where(_is_open, IN_MY_LOOP).order_by(PRIORITY_RANK, requests.c.timeout_at, requests.c.id)
 _recent = (
     _view.where(~_is_open, IN_MY_LOOP).order_by(requests.c.updated_at.desc(), requests.c.id).limit(bindparam("limit"))
 )
@@ -267,6 +273,14 @@ def some_open(tx: Tx, most: int) -> int:
 def open_count_for(tx: Tx, person: Person) -> int:
     """How many requests wait in the loops of this person."""
     return tx.connection.execute(_open_of, {"now": tx.now, "user_id": person.user_id}).scalar_one()
+
+
+_open_in_each = select(requests.c.loop_id, func.count()).where(_is_open).group_by(requests.c.loop_id)
+
+
+def open_count_of_each(tx: Tx) -> dict[str, int]:
+    """How many requests wait in each loop; a loop where none does is not there."""
+    return {str(loop_id): int(many) for loop_id, many in tx.connection.execute(_open_in_each, {"now": tx.now})}
 
 
 def open_requests(tx: Tx, person: Person, limit: int) -> list[ReviewRequest]:

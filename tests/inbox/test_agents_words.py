@@ -159,7 +159,8 @@ async def test_hostile_text_stays_text(folder: Path, chrome: Browser) -> None:
             assert "Loop Default" in known and "Asked by Agent <b>7</b> (the name it gave)" in known
             assert f"{len(text) * 3:,} characters of text, {len(hostile)} context fields" in known
             exact = await visit.page.locator(".source pre").all_text_contents()
-            assert [part.strip("\n") for part in exact] == [text.strip("\n"), (text * 2).strip("\n")]
+            marked = text.replace("еvil", "е Cyrillic U+0435vil")
+            assert [part.strip("\n") for part in exact] == [marked.strip("\n"), (marked * 2).strip("\n")]
         await visit.list()
         assert await visit.page.evaluate("window.ran") is None and not watched.wrong
 

@@ -82,7 +82,7 @@ async def names(here: World) -> list[str]:
     return [loop.name, *(member.name or "" for member in await here.agent.list_members(loop.id))]
 
 
-PAGES = ("/nothing/here",)
+PAGES = ("/nothing/here", "/", "/?wall=1", "/?priority=low&q=1", "/history", "/history?outcome=approved")
 
 
 def test_the_catalogue_holds_what_the_code_says() -> None:

@@ -12,11 +12,12 @@ from starlette.types import ASGIApp
 from hitl_mcp.errors import Refused, ServiceFault
 from hitl_mcp.service.context import Services
 from hitl_mcp.service.inbox import view
+from hitl_mcp.service.inbox.actions import Requests
 from hitl_mcp.service.inbox.doors import Doors
 from hitl_mcp.service.inbox.files import static_route
 from hitl_mcp.service.inbox.headers import SecureHeaders
+from hitl_mcp.service.inbox.listing import Lists
 from hitl_mcp.service.inbox.live import Live
-from hitl_mcp.service.inbox.pages import Pages
 from hitl_mcp.service.inbox.reach import Reach
 from hitl_mcp.service.inbox.render import message
 from hitl_mcp.service.inbox.team import Team
@@ -25,7 +26,7 @@ from hitl_mcp.service.inbox.texts import Languages, _
 
 def create_inbox(services: Services) -> ASGIApp:
     """The inbox of one running service."""
-    parts = (Pages(services), Doors(services), Team(services), Reach(services))
+    parts = (Lists(services), Requests(services), Doors(services), Team(services), Reach(services))
     routes = [route for part in parts for route in part.routes()]
     app = Starlette(routes=[*routes, Route("/live", Live(services)), static_route()])
     app.state.is_team = services.keys.is_team

@@ -26,11 +26,12 @@ from hitl_mcp.contract.configs import (
 from hitl_mcp.contract.forms import ANY_NUMBER, FormConfig, FormField, RichTextField, ShownField
 from hitl_mcp.contract.models import ReviewRequest
 from hitl_mcp.contract.states import Kind
+from hitl_mcp.service.inbox.characters import invisible_in
 from hitl_mcp.service.inbox.forms import Typed, as_typed, key_of
-from hitl_mcp.service.inbox.markdown import OwnAddress, invisible_in
+from hitl_mcp.service.inbox.markdown import OwnAddress
 from hitl_mcp.service.inbox.shown import Shown, shown_of
 from hitl_mcp.service.inbox.texts import _, ngettext
-from hitl_mcp.service.inbox.words import characters
+from hitl_mcp.service.inbox.words import DECISIONS, characters
 
 MAX_SCALE = 11
 
@@ -107,7 +108,8 @@ def answer_form(request: ReviewRequest, typed: Typed | None, own: OwnAddress | N
         words = _("The wording of the buttons was chosen by the agent.")
         return AnswerForm("buttons", _yes_and_no(config, before), words)
     if request.kind is Kind.APPROVAL and isinstance(config, SingleSelectConfig):
-        return AnswerForm("buttons", _choices(config.options, before))
+        choices = [replace(one, label=_(DECISIONS[one.value])) for one in _choices(config.options, before)]
+        return AnswerForm("buttons", choices)
     return _control(config, before if typed or not isinstance(config, EditableTextConfig) else (config.draft_text,))
 
 

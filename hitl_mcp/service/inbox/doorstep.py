@@ -42,7 +42,7 @@ def create_doorstep(services: Services) -> ASGIApp:
     app = Starlette(
         routes=[
             Route("/open", open_inbox, methods=["POST"]),
-            static_route(frozenset(("inbox.css", "favicon.svg"))),
+            static_route(frozenset(("inbox.css", "forms.css", "favicon.svg"))),
             Route("/{path:path}", show),
         ]
     )

@@ -26,20 +26,29 @@ from hitl_mcp.contract.forms import (
 )
 from hitl_mcp.contract.models import NewAnswer, ReviewRequest
 from hitl_mcp.errors import AnswerRejected
+from hitl_mcp.service.inbox.texts import _
 from hitl_mcp.service.inbox.words import number
 
 _FIELD = "field-"
 _NUMBER = re.compile(r"[+-]?\d{1,30}(\.\d{1,30})?", re.ASCII)
-_MISSING = {
-    ResponseType.SINGLE_SELECT: "Choose one of the answers.",
-    ResponseType.MULTI_SELECT: "Choose at least one of the answers.",
-    ResponseType.RATING: "Choose a value on the scale.",
-    ResponseType.NUMBER: "Type a number.",
-    ResponseType.TEXT: "Type an answer.",
-    ResponseType.EDITABLE_TEXT: "Type an answer.",
-    ResponseType.BOOLEAN: "Choose one of the answers.",
-}
-UNFIT = "This answer does not fit the question."
+
+
+def _missing(of: ResponseType) -> str:
+    match of:
+        case ResponseType.MULTI_SELECT:
+            return _("Choose at least one of the answers.")
+        case ResponseType.RATING:
+            return _("Choose a value on the scale.")
+        case ResponseType.NUMBER:
+            return _("Type a number.")
+        case ResponseType.TEXT | ResponseType.EDITABLE_TEXT:
+            return _("Type an answer.")
+        case _:
+            return _("Choose one of the answers.")
+
+
+def _unfit() -> str:
+    return _("This answer does not fit the question.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +114,11 @@ def new_answer(typed: Typed, request: ReviewRequest) -> NewAnswer:
         where, why = first_fault(error)
         name = where[0] if where else ""
         if name == "comment":
-            raise AnswerRejected("comment", f"The comment cannot be kept: {why}.") from None
+            raise AnswerRejected("comment", _("The comment cannot be kept: {why}.").format(why=why)) from None
         if name == "revision":
-            reason = "The form came without the revision it was made for. Read it again."
+            reason = _("The form came without the revision it was made for. Read it again.")
             raise AnswerRejected("revision", reason) from None
-        raise AnswerRejected("answer", f"The answer cannot be kept: {why}.") from None
+        raise AnswerRejected("answer", _("The answer cannot be kept: {why}.").format(why=why)) from None
 
 
 def _data(typed: Typed, request: ReviewRequest) -> Any:
@@ -190,11 +199,11 @@ def faults(typed: Typed, request: ReviewRequest, details: object) -> dict[str, s
     """Why the lifecycle refused the answer, for the person who gave it: words by the key of each control."""
     if request.response_type is ResponseType.FORM:
         found = {key_of(of.name): _field_fault(of, typed) for of in _fields(request)}
-        return {key: words for key, words in found.items() if words} or {"answer": UNFIT}
+        return {key: words for key, words in found.items() if words} or {"answer": _unfit()}
     if not "".join(typed.values).strip():
-        return {"answer": _MISSING[request.response_type]}
+        return {"answer": _missing(request.response_type)}
     issue = cast("dict[str, Any]", details).get("issue") if isinstance(details, dict) else None
-    return {"answer": f"The answer {issue}." if isinstance(issue, str) else UNFIT}
+    return {"answer": _("The answer {reason}.").format(reason=issue) if isinstance(issue, str) else _unfit()}
 
 
 def _field_fault(of: AnswerField, typed: Typed) -> str:
@@ -202,5 +211,9 @@ def _field_fault(of: AnswerField, typed: Typed) -> str:
     try:
         check_field(of, value, of.name)
     except AnswerRejected as fault:
-        return "An answer is needed here." if is_blank(value) or value == [] else f"The answer {fault.reason}."
+        return (
+            _("An answer is needed here.")
+            if is_blank(value) or value == []
+            else _("The answer {reason}.").format(reason=fault.reason)
+        )
     return ""

@@ -11,14 +11,15 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from hitl_mcp.errors import HITLError, NotAuthorised
-from hitl_mcp.service import rows
 from hitl_mcp.service.actors import Person
 from hitl_mcp.service.context import Services
+from hitl_mcp.service.inbox.audience import Audience
 from hitl_mcp.service.inbox.session import person_at, session_of
-from hitl_mcp.service.membership import joined_by
 
 PING_SECONDS = 15.0
 RECHECK_MS = 30_000
+PING = b"event: ping\ndata: {}\n\n"
+"""An event of its own: scripts cannot see a comment, and by its absence they know that the stream is dead."""
 
 
 class Live:
@@ -30,6 +31,7 @@ class Live:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._audience = Audience(services.store)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -63,8 +65,10 @@ class Live:
     async def _stream(self, session: str, person: Person, send: Send) -> None:
         services = self._services
         checked = services.clock()
-        with services.feed.subscribed(None) as news:
-            await send(_body(b"retry: 2000\n\n" + _event("ready", await self._open(person))))
+        with services.feed.subscribed(None) as news, self._audience.joined(person.user_id):
+            seen = await self._audience.look(person.user_id, services.feed.handed_out)
+            ready = _event("ready", {"open": seen.open_for(person.user_id)})
+            await send(_body(b"retry: 2000\n\n" + ready))
             while not services.feed.closed:
                 changes = await news.next_changes(PING_SECONDS)
                 if services.feed.closed:
@@ -74,28 +78,19 @@ class Live:
                     if await self._gone(session):
                         await send(_body(_event("signed-out", {})))
                         return
-                mine = await self._loops(person) if changes else frozenset[str]()
+                if not changes:
+                    await send(_body(PING))
+                    continue
+                seen = await self._audience.look(person.user_id, services.feed.handed_out)
+                mine = seen.loops_of(person.user_id)
                 frames = [
                     _event("change", {"request_id": item.request_id, "type": item.type, "status": item.status.value})
                     for item in changes
                     if item.loop_id in mine
                 ]
                 if frames:
-                    frames.append(_event("count", await self._open(person)))
-                await send(_body(b"".join(frames) or b": ping\n\n"))
-
-    async def _loops(self, person: Person) -> frozenset[str]:
-        """The loops this person answers for right now: of others the page is told nothing."""
-        try:
-            return await self._services.store.read(lambda tx: joined_by(tx, person.user_id))
-        except HITLError:  # the page reloads what it shows when the database is back
-            return frozenset()
-
-    async def _open(self, person: Person) -> dict[str, int | None]:
-        try:
-            return {"open": await self._services.store.read(lambda tx: rows.open_count_for(tx, person))}
-        except HITLError:  # a sick disk is no reason to end the stream
-            return {"open": None}
+                    frames.append(_event("count", {"open": seen.open_for(person.user_id)}))
+                    await send(_body(b"".join(frames)))
 
     async def _gone(self, session: str) -> bool:
         try:

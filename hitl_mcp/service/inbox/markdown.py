@@ -9,7 +9,6 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,18 +20,22 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup
 
+from hitl_mcp.service.inbox.characters import lone_alphabets, may_deceive, pieces
+from hitl_mcp.service.inbox.code import CLASSES, coloured
+
 MAX_MARKDOWN = 12_000
 """Longer text is shown as it is, so that nobody can keep the service busy with rendering."""
 _MAX_NESTING = 60
 
 _TAGS = {
     *("p", "br", "hr", "em", "strong", "s", "code", "pre", "blockquote", "ul", "ol", "li", "h3", "h4", "h5", "h6"),
-    *("table", "thead", "tbody", "tr", "th", "td", "a", "mark"),
+    *("table", "thead", "tbody", "tr", "th", "td", "a", "mark", "span"),
 }
 _cleaner = nh3.Cleaner(
     tags=_TAGS,
     clean_content_tags=set(),
     attributes={"a": {"href"}, "ol": {"start"}},
+    allowed_classes={"span": set(CLASSES)},
     url_schemes={"http", "https", "mailto"},
     url_relative="deny",
     link_rel="noopener noreferrer nofollow ugc",
@@ -40,7 +43,14 @@ _cleaner = nh3.Cleaner(
 )
 _plain_cleaner = nh3.Cleaner(tags={"mark"}, attributes={}, clean_content_tags=set(), link_rel=None)
 
-_md = MarkdownIt("commonmark", {"html": False, "maxNesting": _MAX_NESTING}).enable(["table", "strikethrough"])
+
+def _highlight(code: str, language: str, _attributes: str) -> str:
+    return coloured(code, language.lower()) or ""
+
+
+_md = MarkdownIt("commonmark", {"html": False, "maxNesting": _MAX_NESTING, "highlight": _highlight}).enable(
+    ["table", "strikethrough"]
+)
 _md.disable("reference")  # a definition would vanish from the page; this way it is read
 
 
@@ -59,12 +69,13 @@ def show(text: str) -> Markup:
 
 def plain(text: str) -> str:
     """Plain text for places that hold no markup, such as a title: `[U+202E]` for what cannot be seen."""
-    return "".join(piece if not code else f"[{code}]" for piece, code in _pieces(text))
+    return "".join(piece if not code else f"[{code}]" for piece, code in pieces(text, lone_alphabets(text)))
 
 
-def invisible_in(text: str) -> list[str]:
-    """The names of the invisible characters in a text, each once: `U+200B`."""
-    return sorted({code.split(" ")[0] for _, code in _pieces(text) if code})
+def code(text: str, language: str = "") -> Markup | None:
+    """Code or a unified diff in colours; nothing where there is nothing to colour."""
+    html = coloured(text, language)
+    return None if html is None else Markup(_cleaner.clean(_reveal(html)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +106,13 @@ def render(text: str, own: OwnAddress) -> Rendered:
 _NUMBERING = re.compile(r"^(?:[ \t]*>)*(?:[ \t]*[-+*][ \t])*[ \t]*\d{1,9}[.)][ \t]", re.MULTILINE)
 _LANGUAGE = re.compile(r'class="language-([\w+#.-]{1,16})"')
 _WORD = re.compile(r"[^\W_]+")
+_SPAN = re.compile(r"</?span[^<>]*>")
+"""What colours code stands within words."""
 
 
 def _is_whole(text: str, html: str) -> bool:
     """Whether formatting hides nothing: cells beyond a table's width and titles of links, for example, do vanish."""
-    parts = _TAG.split(html)
+    parts = _TAG.split(_SPAN.sub("", html))
     seen = [part if not index % 2 else " ".join(_LANGUAGE.findall(part)) for index, part in enumerate(parts)]
     seen += [_md.normalizeLinkText(unescape(href)) for href in re.findall(r'href="([^"]*)"', html)]
     return not _words(_NUMBERING.sub(" ", text)) - _words(" ".join(seen))
@@ -201,62 +214,19 @@ def _is_here(host: str, own: OwnAddress) -> bool:
     return address.is_loopback or address.is_unspecified
 
 
-# characters with no shape of their own beside the categories of `_is_hidden`
-_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0")
-_SHAPED = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd")
-_CANDIDATE = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5"
-    r"\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ue000-\uf8ff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
-    r"\U000110bd\U000110cd\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff\U000f0000-\U0010ffff]"
-)
-
-
-def _is_hidden(text: str, at: int) -> bool:
-    """Whether the character can change what is read without being seen. Emoji and living scripts need some of them."""
-    char = text[at]
-    if char in _SHAPED:
-        return False
-    before = text[at - 1] if at else " "
-    after = text[at + 1] if at + 1 < len(text) else " "
-    if char in "\ufe0e\ufe0f":
-        return unicodedata.category(before) not in ("So", "Sm", "Po", "Nd", "Pd", "Sk")
-    if char in "\u200c\u200d":
-        around = {unicodedata.category(before), unicodedata.category(after)}
-        is_emoji = char == "\u200d" and unicodedata.category(after) == "So" and (
-            unicodedata.category(before) in ("So", "Sk") or before == "\ufe0f"
-        )  # fmt: skip
-        return not (is_emoji or around <= {"Lo", "Mn", "Mc"})
-    return char in _BLANK or unicodedata.category(char) in ("Cc", "Cf", "Co", "Cn", "Zl", "Zp", "Mn")
-
-
-def _pieces(text: str) -> Iterator[tuple[str, str]]:
-    """The text in pieces; a hidden character comes with its code (and how many follow each other)."""
-    last = at = 0
-    while (found := _CANDIDATE.search(text, at)) is not None:
-        at = found.end()
-        if not _is_hidden(text, found.start()):
-            continue
-        char = found.group()
-        while at < len(text) and text[at] == char:
-            at += 1
-        times = at - found.start()
-        if found.start() > last:
-            yield text[last : found.start()], ""
-        yield text[found.start() : at], f"U+{ord(char):04X}" + (f" ×{times}" if times > 1 else "")
-        last = at
-    if last < len(text):
-        yield text[last:], ""
-
-
 _TAG = re.compile(r"(<[^<>]*>)")
 
 
 def _reveal(html: str) -> str:
-    """Put a mark where an invisible character stands, outside of tags. Expects `<` and `>` of the text escaped."""
-    if _CANDIDATE.search(html) is None:
+    """Put a mark where a character is invisible or looks like another, outside of tags.
+
+    Expects `<` and `>` of the text escaped.
+    """
+    if not may_deceive(html):
         return html
     parts = _TAG.split(html)
+    alone = lone_alphabets("".join(parts[::2]))
     return "".join(
-        part if index % 2 else "".join(f"<mark>{code}</mark>" if code else piece for piece, code in _pieces(part))
+        part if index % 2 else "".join(f"<mark>{code}</mark>" if code else piece for piece, code in pieces(part, alone))
         for index, part in enumerate(parts)
     )

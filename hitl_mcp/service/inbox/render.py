@@ -9,7 +9,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from hitl_mcp.service.inbox import words
-from hitl_mcp.service.inbox.markdown import plain, show
+from hitl_mcp.service.inbox.context import count
+from hitl_mcp.service.inbox.markdown import code, plain, show
+from hitl_mcp.service.inbox.narrowing import priorities
+from hitl_mcp.service.inbox.shown import table_of
 from hitl_mcp.service.inbox.texts import gettext, ngettext, spoken
 
 _templates = Environment(
@@ -23,19 +26,28 @@ _templates = Environment(
 _templates.install_gettext_callables(gettext, ngettext, newstyle=True)  # pyright: ignore  # from the i18n extension
 _filters: dict[str, Any] = _templates.filters
 _filters |= {
+    "code_in": code,
     "show": show,
+    "table_of": table_of,
+    "values_in": count,
     "plain": plain,
     "when": words.when,
     "exactly": words.exactly,
     "left": words.left,
     "iso": words.iso,
 }
-_DEFAULTS: dict[str, Any] = {"visit": None, "open_count": None, "page": "message", "request_id": None}
+_DEFAULTS: dict[str, Any] = {
+    "visit": None,
+    "open_count": None,
+    "page": "message",
+    "request_id": None,
+}
 
 
 def page(name: str, status: int = 200, **values: Any) -> HTMLResponse:
     """A template as a response."""
-    return HTMLResponse(_templates.get_template(name).render(_DEFAULTS | {"language": spoken()} | values), status)
+    said = {"language": spoken(), "priorities": priorities()}
+    return HTMLResponse(_templates.get_template(name).render(_DEFAULTS | said | values), status)
 
 
 def message(title: str, *paragraphs: str, status: int = 200, **values: Any) -> HTMLResponse:

@@ -65,5 +65,16 @@ def _rows(value: Any) -> list[list[Any]]:
     return cast("list[list[Any]]", items) if _all(items, list) else []
 
 
+def table_of(value: Any) -> list[list[Any]]:
+    """Records that all have the same few names, each with a plain value, as a table; empty when they are none."""
+    if not isinstance(value, list) or len(cast("list[Any]", value)) < 2 or not _all(cast("list[Any]", value), dict):
+        return []
+    records = cast("list[dict[str, Any]]", value)
+    names = list(records[0])
+    same = all(record.keys() == records[0].keys() for record in records)
+    flat = not any(isinstance(cell, dict | list) for record in records for cell in record.values())
+    return [names, *([record[name] for name in names] for record in records)] if same and flat and names else []
+
+
 def _all(items: list[Any], kind: type) -> bool:
     return all(isinstance(item, kind) for item in items)

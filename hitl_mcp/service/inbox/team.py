@@ -19,9 +19,9 @@ from hitl_mcp.contract.text import Text
 from hitl_mcp.errors import Conflict, NotFound
 from hitl_mcp.service import loops, media, members, people
 from hitl_mcp.service.context import Services
+from hitl_mcp.service.inbox.characters import invisible_in
 from hitl_mcp.service.inbox.doors import MAX_FIELDS
 from hitl_mcp.service.inbox.forms import text_of
-from hitl_mcp.service.inbox.markdown import invisible_in
 from hitl_mcp.service.inbox.render import page
 from hitl_mcp.service.inbox.session import check_origin, check_token, person_at, session_of, set_session, visit_of
 from hitl_mcp.service.store.base import Tx

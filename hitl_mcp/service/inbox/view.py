@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from hitl_mcp.contract.answers import (
     FormConfig,
@@ -18,13 +18,13 @@ from hitl_mcp.contract.answers import (
 )
 from hitl_mcp.contract.models import ReviewRequest
 from hitl_mcp.contract.states import Kind, Status
+from hitl_mcp.service.inbox.context import count
 from hitl_mcp.service.inbox.controls import answer_form
 from hitl_mcp.service.inbox.forms import Typed, key_of
-from hitl_mcp.service.inbox.markdown import OwnAddress, Rendered, leads_to, render
+from hitl_mcp.service.inbox.markdown import OwnAddress, leads_to
 from hitl_mcp.service.inbox.texts import N_, _, ngettext
-from hitl_mcp.service.inbox.words import answer_words, characters
+from hitl_mcp.service.inbox.words import DECISIONS, answer_words, characters, field_words
 
-MAX_VALUES = 400
 MAX_COMPARED = 4_000
 _HAPPENED = {
     "created": N_("{who} asked"),
@@ -35,17 +35,9 @@ _HAPPENED = {
     "timeout": N_("The deadline passed"),
     "cancelled": N_("{who} withdrew it"),
     "delivered": N_("{who} collected the result"),
+    "feedback": N_("{who} rated the answer"),
 }
 """What an entry of the log says to a person, by its type."""
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """The agent's context. `raw` stands for `rest` when that is too much for a table."""
-
-    details: Rendered | None
-    rest: dict[str, Any]
-    raw: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,25 +53,13 @@ def config_of(request: ReviewRequest) -> ResponseConfig:
     return read_config(request.response_type, request.response_config)
 
 
-def context_of(request: ReviewRequest, own: OwnAddress) -> Context:
-    """The context in the parts in which it is shown."""
-    rest = dict(request.context or {})
-    details = rest.get("details")
-    shown = None
-    if isinstance(details, str):
-        del rest["details"]
-        shown = render(details, own)
-    raw = json.dumps(rest, indent=2, ensure_ascii=False) if _count(rest) > MAX_VALUES else None
-    return Context(shown, rest, raw)
-
-
 def extent(request: ReviewRequest) -> str:
     """How much the agent says, so that nobody decides before the end of it (H16)."""
     context = dict(request.context or {})
     details = context.pop("details", "") if isinstance(context.get("details"), str) else ""
     parts = [_("{characters} of text").format(characters=characters(len(request.request_text) + len(details)))]
     if context:
-        values = _count(context)
+        values = count(context)
         fields = ngettext("{count:,} context field", "{count:,} context fields", len(context)).format(
             count=len(context)
         )
@@ -96,14 +76,6 @@ def extent(request: ReviewRequest) -> str:
     if isinstance(draft, str):
         parts.append(_("a draft of {characters}").format(characters=characters(len(draft))))
     return ", ".join(parts)
-
-
-def _count(value: Any) -> int:
-    if isinstance(value, dict):
-        return sum(max(1, _count(inner)) for inner in cast("dict[str, Any]", value).values())
-    if isinstance(value, list):
-        return sum(max(1, _count(inner)) for inner in cast("list[Any]", value))
-    return 1
 
 
 def differences(entries: Sequence[dict[str, Any]]) -> list[Difference]:
@@ -148,11 +120,30 @@ def compared(old: str, new: str) -> list[tuple[str, str]]:
     return pieces
 
 
+def answer_of(item: ReviewRequest) -> str | None:
+    """What a person answered, in words; nothing while it is open or when nobody did."""
+    if item.status is not Status.COMPLETED:
+        return None
+    if item.kind is Kind.APPROVAL and item.response_data in DECISIONS:
+        return _(DECISIONS[item.response_data])
+    return answer_words(config_of(item), item.response_data)
+
+
+def fields_of(item: ReviewRequest) -> list[tuple[str, str]]:
+    """The answer of a form, field by field."""
+    config = config_of(item)
+    if item.status is Status.COMPLETED and isinstance(config, FormConfig):
+        return field_words(config, item.response_data)
+    return []
+
+
 def default_words(request: ReviewRequest) -> str:
     """What happens when nobody answers."""
     if request.default_response is None:
         return _("the agent is told that nobody decided; no answer is given")
     words = answer_words(config_of(request), request.default_response)
+    if request.kind is Kind.APPROVAL and request.default_response in DECISIONS:
+        words = _(DECISIONS[request.default_response])
     return _("the agent is told that nobody decided, and the default stands: {default}").format(default=words)
 
 
@@ -196,7 +187,7 @@ def history_lines(
         words = N_("{who} decided") if kind == "completed" and request.kind is Kind.APPROVAL else _HAPPENED.get(kind)
         said = kind if words is None else _(words).format(who=who, revision=data.get("revision"))
         parts = differences([data]) if kind == "changed" else []
-        lines.append({"at": entry["at"], "words": said, "differences": parts})
+        lines.append({"at": entry["at"], "words": said, "differences": parts, "said": None})
     return lines
 
 

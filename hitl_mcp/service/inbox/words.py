@@ -121,6 +121,10 @@ def answer_words(config: ResponseConfig, value: Any) -> str:
             return _figure(value)
 
 
+DECISIONS = {"approve": N_("Approve"), "reject": N_("Reject"), "needs_changes": N_("Needs Changes")}
+"""The server's own options of an approval, as a person reads them."""
+
+
 def field_words(config: FormConfig, value: Any) -> list[tuple[str, str]]:
     """A form's answer, field by field: what the person read there, and what they said."""
     given = cast("dict[str, Any]", value) if isinstance(value, dict) else {}

@@ -1,27 +1,33 @@
 // Keeps the open page true: swaps the list, and tells when the request on the screen changed. Never touches a form.
 
 import { listen } from "./stream.js";
+import { text } from "./texts.js";
 
-const WORDS = { live: "Live", lost: "Not live: trying again", "signed-out": "Signed out" };
+const WORDS = { live: "live", lost: "lost", "signed-out": "signedOut" };
+const AGAIN_MS = 60_000;
 const light = document.getElementById("live");
 const news = document.getElementById("news");
-const onList = document.body.dataset.page === "list";
+const onList = document.getElementById("requests") !== null;
 let running = false;
 let wanted = false;
+let lookedAt = Date.now();
 
 function showState(state) {
   light.hidden = false;
   light.dataset.state = state;
-  light.textContent = WORDS[state];
+  light.textContent = text(WORDS[state]);
   if (state !== "signed-out") return;
-  const link = Object.assign(document.createElement("a"), { href: "/", target: "_blank", textContent: "Sign in again" });
+  const link = Object.assign(document.createElement("a"), { href: "/", target: "_blank", textContent: text("signIn") });
   light.append(". ", link);
 }
 
+/** In the title, and on the icon of the installed app. */
 function showCount(open) {
   if (typeof open !== "number") return;
   const bare = document.title.replace(/^\(\d+\) /, "");
   document.title = open > 0 ? `(${open}) ${bare}` : bare;
+  const badge = open > 0 ? navigator.setAppBadge?.(open) : navigator.clearAppBadge?.();
+  badge?.catch(() => {}); // not installed, or not allowed
 }
 
 /** The page as the service would show it now; nothing when it cannot be had. */
@@ -32,13 +38,24 @@ async function fresh(url) {
   return new DOMParser().parseFromString(await answer.text(), "text/html");
 }
 
+/** What is read stays where it is: the first line in sight, the focus, and what was unfolded. */
+function swap(old, next) {
+  const focused = document.activeElement?.id;
+  const unfolded = [...old.querySelectorAll("details[open][id]")].map((it) => it.id);
+  const seen = [...old.querySelectorAll("a.line")].find((it) => it.getBoundingClientRect().top > 0);
+  const top = seen?.getBoundingClientRect().top ?? 0;
+  old.replaceWith(document.adoptNode(next));
+  for (const id of unfolded) document.getElementById(id)?.setAttribute("open", "");
+  const moved = scrollY > 0 && seen ? document.getElementById(seen.id) : null;
+  if (moved) scrollBy({ top: moved.getBoundingClientRect().top - top, behavior: "instant" });
+  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+}
+
 async function refreshList() {
-  const page = await fresh("/");
+  const page = await fresh(location.href);
   const next = page?.getElementById("requests");
   if (!next) return;
-  const focused = document.activeElement?.id;
-  document.getElementById("requests").replaceWith(document.adoptNode(next));
-  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  swap(document.getElementById("requests"), next);
   showCount(Number(next.dataset.open));
 }
 
@@ -59,6 +76,7 @@ async function look() {
   running = true;
   while (wanted) {
     wanted = false;
+    lookedAt = Date.now();
     await (onList ? refreshList() : checkRequest());
   }
   running = false;
@@ -70,4 +88,18 @@ function onEvent(kind, data) {
   if (kind === "ready" || (kind === "change" && (onList || mine))) look();
 }
 
-if (light) listen(onEvent, showState);
+/** Time passes too: what was in time is overdue, and after a sleep everything is old. */
+function lookAgain() {
+  if (!document.hidden && onList && Date.now() - lookedAt >= AGAIN_MS) look();
+}
+
+if (light) {
+  listen(onEvent, showState);
+  setInterval(lookAgain, 5000);
+  document.addEventListener("visibilitychange", lookAgain);
+  if (document.querySelector("main.wall")) {
+    const keepAwake = () => document.hidden || navigator.wakeLock?.request("screen").catch(() => {});
+    document.addEventListener("visibilitychange", keepAwake);
+    keepAwake();
+  }
+}

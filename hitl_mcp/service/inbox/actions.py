@@ -1,0 +1,136 @@
+"""What a person does with one request. Each comes from a form of ours, and keeps what was typed when it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from hitl_mcp.contract.ids import is_id
+from hitl_mcp.errors import AnswerRejected, BadRequest, Conflict, NotFound, ServiceFault
+from hitl_mcp.service import rows
+from hitl_mcp.service.context import Services
+from hitl_mcp.service.inbox.forms import faults, new_answer, read_typed
+from hitl_mcp.service.inbox.one import RequestPage
+from hitl_mcp.service.inbox.session import Visit, check_origin, check_token, has_token, visit_of
+from hitl_mcp.service.inbox.texts import _
+
+MAX_FIELDS = 1_200
+"""A form of 50 fields with 20 boxes each."""
+
+
+def old_form() -> str:
+    """What is said when a form belongs to an earlier sign-in."""
+    return _("You have signed in again since this page was opened, so nothing was sent. Look once more, then send it.")
+
+
+def not_kept(fault: ServiceFault) -> str:
+    """What is said when nobody knows whether an answer was recorded."""
+    return _("{fault}. Your answer may not have been kept; what this page shows now is what is known.").format(
+        fault=fault.message
+    )
+
+
+def id_of(request: Request) -> str:
+    """The request's id in the address. Raises: NotFound when it is none."""
+    request_id = str(request.path_params["request_id"])
+    if not is_id(request_id):
+        raise NotFound("There is no such request")
+    return request_id
+
+
+async def posted(services: Services, request: Request) -> tuple[Visit, FormData]:
+    """A form from our origin and a signed-in person; its token is still to be checked.
+
+    What it holds is kept for the page that a failure leads to.
+    """
+    check_origin(request, services.keys.inbox_origin)
+    form = await request.form(max_files=0, max_fields=MAX_FIELDS)
+    request.state.typed = read_typed(form)
+    return await visit_of(request, services), form
+
+
+class Requests:
+    """The handlers.
+
+    Args:
+        services: the running service.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._page = RequestPage(services)
+
+    def routes(self) -> Sequence[Route]:
+        """Where they answer."""
+        one = "/requests/{request_id}"
+        return (
+            Route(one, self.one),
+            Route(f"{one}/decision", self.decide, methods=["POST"]),
+            Route(f"{one}/claim", self.claim, methods=["POST"]),
+            Route(f"{one}/release", self.release, methods=["POST"]),
+            Route(f"{one}/again", self.again, methods=["POST"]),
+            Route(one + "/{action:str}", self.back),
+        )
+
+    async def one(self, request: Request) -> Response:
+        """One request."""
+        visit = await visit_of(request, self._services)
+        return await self._page.shown(id_of(request), visit)
+
+    async def back(self, request: Request) -> Response:
+        """A reload of an address that forms post to leads to the page."""
+        return RedirectResponse(f"/requests/{id_of(request)}", 303)
+
+    async def decide(self, request: Request) -> Response:
+        """A person's answer."""
+        visit, form = await posted(self._services, request)
+        request_id, typed = id_of(request), read_typed(form)
+        if not has_token(visit, form):
+            return await self._page.shown(request_id, visit, typed, status=403, notice=old_form())
+        try:
+            before = await self._services.store.read(lambda tx: rows.find_for(tx, visit.person, request_id))
+            await self._services.lifecycle.decide(visit.person, request_id, new_answer(typed, before))
+        except AnswerRejected as fault:
+            return await self._page.shown(request_id, visit, typed, status=422, errors={fault.field: fault.reason})
+        except BadRequest as fault:
+            current = await self._services.store.read(lambda tx: rows.find_for(tx, visit.person, request_id))
+            wrong = faults(typed, current, fault.details)
+            return await self._page.shown(request_id, visit, typed, status=422, errors=wrong)
+        except Conflict as conflict:
+            return await self._page.shown(request_id, visit, typed, status=409, notice=f"{conflict.message}.")
+        except ServiceFault as fault:
+            return await self._page.shown(request_id, visit, typed, status=503, notice=not_kept(fault))
+        return RedirectResponse(f"/requests/{request_id}", 303)
+
+    async def again(self, request: Request) -> Response:
+        """The page as it is now, with what was typed. Changes nothing."""
+        visit, form = await posted(self._services, request)
+        check_token(visit, form)
+        return await self._page.shown(id_of(request), visit, read_typed(form))
+
+    async def claim(self, request: Request) -> Response:
+        """Take a request for a while."""
+        return await self._taken(request, take=True)
+
+    async def release(self, request: Request) -> Response:
+        """Give a request back."""
+        return await self._taken(request, take=False)
+
+    async def _taken(self, request: Request, *, take: bool) -> Response:
+        visit, form = await posted(self._services, request)
+        check_token(visit, form)
+        request_id, typed = id_of(request), read_typed(form)
+        try:
+            if take:
+                await self._services.lifecycle.claim(visit.person, request_id)
+            else:
+                await self._services.lifecycle.release(visit.person, request_id)
+        except Conflict as conflict:
+            return await self._page.shown(request_id, visit, typed, status=409, notice=f"{conflict.message}.")
+        if not typed.is_empty:
+            return await self._page.shown(request_id, visit, typed)
+        return RedirectResponse(f"/requests/{request_id}", 303)

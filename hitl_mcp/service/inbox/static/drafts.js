@@ -1,0 +1,89 @@
+// What somebody has typed is kept in this tab until it is sent: through a reload, and through a session that ended.
+
+const KEY = "hitl-draft";
+const OURS = new Set(["token", "revision"]);
+
+function entriesOf(form) {
+  return [...new FormData(form)].filter(([name, value]) => !OURS.has(name) && typeof value === "string");
+}
+
+function read(key) {
+  try {
+    return JSON.parse(sessionStorage.getItem(key) ?? "null");
+  } catch {
+    return null;
+  }
+}
+
+function write(key, value) {
+  try {
+    if (value === null) sessionStorage.removeItem(key);
+    else sessionStorage.setItem(key, JSON.stringify(value));
+  } catch {
+    // full, or not allowed here: the page works without
+  }
+}
+
+function fill(form, entries) {
+  const named = Map.groupBy ? Map.groupBy(entries, ([name]) => name) : grouped(entries);
+  for (const control of form.elements) {
+    if (!control.name || OURS.has(control.name) || control.type === "hidden" || control.type === "submit") continue;
+    const values = (named.get(control.name) ?? []).map(([, value]) => value);
+    if (control.type === "radio" || control.type === "checkbox") control.checked = values.includes(control.value);
+    else control.value = values.at(-1) ?? "";
+    control.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+}
+
+function grouped(entries) {
+  const found = new Map();
+  for (const entry of entries) found.set(entry[0], [...(found.get(entry[0]) ?? []), entry]);
+  return found;
+}
+
+/**
+ * @param {string} about what the draft belongs to: the page and the person
+ * @param {HTMLFormElement | null} form where it is typed; none when the request is closed
+ * @param {HTMLElement} note says that a draft was restored or not sent, and can discard it
+ */
+export function keep(about, form, note) {
+  const key = `${KEY}:${about}`;
+  const draft = read(key);
+  const words = note.querySelector("[data-words]");
+  const hide = () => {
+    write(key, null);
+    note.hidden = true;
+  };
+  note.querySelector("button").addEventListener("click", () => {
+    hide();
+    form?.reset();
+    form?.dispatchEvent(new Event("input"));
+    write(key, null);
+  });
+  if (!form) {
+    if (draft && !draft.sent && draft.entries.some(([, value]) => value)) {
+      words.textContent = `${note.dataset.unsent} ${draft.entries.map(([, value]) => value).filter(Boolean).join(" · ")}`;
+      note.hidden = false;
+    } else write(key, null);
+    return;
+  }
+  const plain = JSON.stringify(entriesOf(form));
+  if (draft && JSON.stringify(draft.entries) !== plain && !document.querySelector(".notice[role=alert]")) {
+    fill(form, draft.entries);
+    words.textContent = note.dataset.restored;
+    note.hidden = false;
+  }
+  form.addEventListener("input", () => {
+    const entries = entriesOf(form);
+    write(key, JSON.stringify(entries) === plain ? null : { entries });
+  });
+  form.addEventListener("submit", (event) => {
+    const isAnswer = !event.submitter?.hasAttribute("formaction");
+    if (isAnswer) write(key, { entries: entriesOf(form), sent: true });
+  });
+}
+
+/** Whoever signs out leaves nothing behind. */
+export function forgetAll() {
+  for (const key of Object.keys(sessionStorage)) if (key.startsWith(`${KEY}:`)) sessionStorage.removeItem(key);
+}

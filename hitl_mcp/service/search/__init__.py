@@ -1,0 +1,1 @@
+"""What a person looks for among the requests of their loops: what waits, and what was closed."""
