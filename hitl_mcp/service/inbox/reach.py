@@ -16,9 +16,9 @@ from starlette.routing import Route
 from hitl_mcp.errors import BadRequest, Conflict, NotFound
 from hitl_mcp.service.clock import maybe_moment, moment
 from hitl_mcp.service.context import Services
+from hitl_mcp.service.inbox.characters import invisible_in
 from hitl_mcp.service.inbox.files import file_route
 from hitl_mcp.service.inbox.forms import text_of
-from hitl_mcp.service.inbox.markdown import invisible_in
 from hitl_mcp.service.inbox.render import page
 from hitl_mcp.service.inbox.session import Visit, check_origin, check_token, visit_of
 from hitl_mcp.service.inbox.texts import gettext as _
