@@ -136,7 +136,7 @@ def find_view(tx: Tx, request_id: str) -> ReviewRequest:
 
 
 def find_own(tx: Tx, agent: Agent, request_id: str) -> ReviewRequest:
-    """One request made with this key; a page's token is not told which people dealt with it. Raises: NotFound,
+    """One request made with this key; a page's token is not told the names of people. Raises: NotFound,
     NotAllowed.
     """
     row = find(tx, request_id)
@@ -146,13 +146,13 @@ def find_own(tx: Tx, agent: Agent, request_id: str) -> ReviewRequest:
     return _of_nobody(request) if agent.by_token else request
 
 
-_PEOPLE = ("response_by", "response_by_user", "claimed_by", "claimed_by_user", "assigned_to", "assigned_to_user")
+_NAMES = ("response_by_user", "claimed_by_user", "assigned_to", "assigned_to_user")
 
 
 def _of_nobody(request: ReviewRequest) -> ReviewRequest:
     asked = request.reviewer_question
     unnamed = None if asked is None else asked.model_copy(update={"asked_by": ""})
-    return request.model_copy(update=dict.fromkeys(_PEOPLE) | {"reviewer_question": unnamed})
+    return request.model_copy(update=dict.fromkeys(_NAMES) | {"reviewer_question": unnamed})
 
 
 def find_readable(tx: Tx, agent: Agent, request_id: str) -> ReviewRequest:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-import socket
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.programs import gunicorn
 from tests.sdk.backends import Own, place_of
 from tests.sdk.people import ROOT, environment_of, run_with_people, waiting
 from tests.world import WAIT
@@ -113,25 +110,6 @@ def test_a_step_that_is_not_approved_opens_no_other(place: Own, loop: str, tmp_p
     assert (said, steps) == ("Stopped by: Editor\n", ["Editor"])
 
 
-@contextmanager
-def forking_server(application: str, environment: dict[str, str]) -> Generator[str]:
-    """gunicorn with two pre-forked workers of an application that was loaded before the fork; its address."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port, handle = listening.getsockname()[1], listening.fileno()
-        program = [sys.executable, "-m", "gunicorn", "--preload", "--workers", "2", "-b", f"fd://{handle}", application]
-        with subprocess.Popen(program, cwd=ROOT, env=environment, pass_fds=[handle], stderr=subprocess.PIPE) as server:
-            try:
-                yield f"http://127.0.0.1:{port}"
-            finally:
-                server.terminate()
-                try:
-                    _, log = server.communicate(timeout=WAIT)
-                except subprocess.TimeoutExpired:
-                    server.kill()
-                    raise
-    assert b"Traceback" not in log, log.decode()
-
-
 def call(url: str, body: dict[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
     """One call of the application."""
     data = None if body is None else json.dumps(body).encode()
@@ -148,7 +126,7 @@ def test_one_client_serves_every_worker_of_a_forking_server(
     place: Own, loop: str, tmp_path: Path, application: str
 ) -> None:
     environment = environment_of(place, tmp_path, loop) | {"PYTHONWARNINGS": "default"}
-    with forking_server(application, environment) as url, ThreadPoolExecutor(8) as threads:
+    with gunicorn(application, environment, "--preload") as url, ThreadPoolExecutor(8) as threads:
         workers: set[int] = set()
         made: dict[str, int] = {}
         until = time.monotonic() + WAIT

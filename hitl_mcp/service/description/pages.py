@@ -5,7 +5,6 @@ The pages' script comes with the package fastapi-offline, which carries Swagger 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
@@ -17,6 +16,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+
+from hitl_mcp.service.web.files import FixedText
 
 Json = dict[str, Any]
 POLICY = (
@@ -36,19 +37,8 @@ _VENDORED = frozenset({"swagger-ui-bundle.js", "swagger-ui.css"})
 _FILES = _VENDORED | {"docs.js", "docs.css"}
 
 
-class _Page:
-    """One text with the tag by which a browser knows that it has it."""
-
-    def __init__(self, content: bytes, media_type: str) -> None:
-        self._content = content
-        self._media_type = media_type
-        self._etag = f'"{hashlib.sha256(content).hexdigest()[:20]}"'
-
-    def answer(self, request: Request) -> Response:
-        headers = {**_HEADERS, "ETag": self._etag}
-        if request.headers.get("if-none-match") == self._etag:
-            return Response(status_code=304, headers=headers)
-        return Response(self._content, headers=headers, media_type=self._media_type)
+def _page(content: bytes, media_type: str) -> FixedText:
+    return FixedText(content, media_type, _HEADERS)
 
 
 def description_routes(raw: Callable[[], Json], address: str) -> list[Route]:
@@ -66,14 +56,14 @@ def description_routes(raw: Callable[[], Json], address: str) -> list[Route]:
         return complete(raw(), address)
 
     @cache
-    def described() -> _Page:
-        return _Page(to_json(document()), "application/json")
+    def described() -> FixedText:
+        return _page(to_json(document()), "application/json")
 
     @cache
-    def guide() -> _Page:
+    def guide() -> FixedText:
         from hitl_mcp.service.description.guide import write
 
-        return _Page(write(document()).encode(), "text/plain")
+        return _page(write(document()).encode(), "text/plain")
 
     async def openapi(request: Request) -> Response:
         return described().answer(request)
@@ -99,9 +89,9 @@ def description_routes(raw: Callable[[], Json], address: str) -> list[Route]:
 
 
 @cache
-def _file(name: str) -> _Page:
+def _file(name: str) -> FixedText:
     folder = _vendor() if name in _VENDORED else _OURS
-    return _Page((folder / name).read_bytes(), _TYPES[Path(name).suffix])
+    return _page((folder / name).read_bytes(), _TYPES[Path(name).suffix])
 
 
 def _vendor() -> Path:

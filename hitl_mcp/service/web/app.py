@@ -21,6 +21,7 @@ from hitl_mcp.service.api import (
     templates,
     tokens,
 )
+from hitl_mcp.service.browser import browser_routes
 from hitl_mcp.service.context import Services
 from hitl_mcp.service.description.pages import description_routes
 from hitl_mcp.service.inbox import create_doorstep, create_inbox
@@ -46,6 +47,7 @@ def create_api(services: Services) -> FastAPI:
     for part in PARTS:
         app.include_router(part.router)
     app.router.routes.extend(description_routes(app.openapi, services.keys.public_address))
+    app.router.routes.extend(browser_routes())
     return app
 
 
