@@ -140,9 +140,7 @@ def test_a_token_dies_with_its_key(backend: Backend) -> None:
     assert page.get(routes.KEY_TEST).refusal == (401, "API key is inactive", None)
 
 
-def test_calls_by_tokens_count_for_the_key(
-    tmp_path_factory: pytest.TempPathFactory, no_settings: None
-) -> None:
+def test_calls_by_tokens_count_for_the_key(tmp_path_factory: pytest.TempPathFactory, no_settings: None) -> None:
     with opened("local", tmp_path_factory.mktemp("tokens"), rate_limit=5) as backend:
         key = backend.new_key()
         page, other = token_of(key), token_of(key)

@@ -1,0 +1,68 @@
+"""The example receivers in their real servers: what is not genuine is refused, what comes twice is taken once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx2
+import pytest
+
+from hitl_mcp.contract.signatures import SIGNATURE, SIGNATURE_256, sign
+from tests.programs import gunicorn, uvicorn
+from tests.world import WAIT, environment
+
+SECRET = "an example's secret, long enough"
+RECEIVERS = {
+    "Flask": (gunicorn, "examples.receivers.flask_app:app"),
+    "Django": (gunicorn, "examples.receivers.django_app:application"),
+    "FastAPI": (uvicorn, "examples.receivers.fastapi_app:app"),
+}
+REQUEST_ID = "a" * 24
+
+
+@pytest.fixture(scope="module", params=RECEIVERS)
+def receiver(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, no_settings: None
+) -> Generator[httpx2.Client]:
+    """One framework's receiver in its server."""
+    server, application = RECEIVERS[request.param]
+    folder = tmp_path_factory.mktemp("receiver")
+    given = environment(folder, HITL_WEBHOOK_SECRET=SECRET, DECISIONS_FILE=str(folder / "decisions.db"))
+    with server(application, given) as url, httpx2.Client(base_url=url, timeout=WAIT, trust_env=False) as client:
+        yield client
+
+
+def event(request_id: str = REQUEST_ID, **more: Any) -> bytes:
+    """A body of ours."""
+    about = {"request_id": request_id, "status": "completed", "response_data": "Approve", "decision": "approved"}
+    top = {"event": "request.completed", "event_id": f"evt_{request_id}_3", **about, "data": about}
+    return json.dumps(top | {"response_by": {"user_id": "b" * 24}} | more).encode()
+
+
+def signed(body: bytes, secret: str = SECRET) -> dict[str, str]:
+    """The headers of the contract."""
+    return {SIGNATURE: sign(body, secret), SIGNATURE_256: f"sha256={sign(body, secret)}"}
+
+
+def test_what_is_not_genuine_is_refused(receiver: httpx2.Client) -> None:
+    body = event("c" * 24)
+    for headers in ({}, signed(body, "another secret, as long"), {SIGNATURE: "0" * 64}, signed(body + b" ")):
+        assert receiver.post("/hitl", content=body, headers=headers).status_code == 401
+    unreadable = b'{"event": "request.completed", "status": "cancelled"}'
+    assert receiver.post("/hitl", content=unreadable, headers=signed(unreadable)).status_code == 400
+    assert receiver.get("/hitl").status_code == 405
+    assert receiver.get(f"/decisions/{'c' * 24}").status_code == 404
+
+
+def test_the_same_event_is_taken_once_whichever_worker_gets_it(receiver: httpx2.Client) -> None:
+    body = event()
+    with ThreadPoolExecutor(8) as threads:
+        said = list(threads.map(lambda _: receiver.post("/hitl", content=body, headers=signed(body)), range(16)))
+    assert [one.status_code for one in said] == [200] * 16
+    assert sorted(one.json()["taken"] for one in said) == [False] * 15 + [True]
+    assert receiver.get(f"/decisions/{REQUEST_ID}").json() == {
+        "status": "completed", "decision": "approved", "times": 1
+    }  # fmt: skip
