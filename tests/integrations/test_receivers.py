@@ -59,8 +59,12 @@ def test_what_is_not_genuine_is_refused(receiver: httpx2.Client) -> None:
 
 def test_the_same_event_is_taken_once_whichever_worker_gets_it(receiver: httpx2.Client) -> None:
     body = event()
+
+    def deliver(_: int) -> httpx2.Response:
+        return receiver.post("/hitl", content=body, headers=signed(body))
+
     with ThreadPoolExecutor(8) as threads:
-        said = list(threads.map(lambda _: receiver.post("/hitl", content=body, headers=signed(body)), range(16)))
+        said = list(threads.map(deliver, range(16)))
     assert [one.status_code for one in said] == [200] * 16
     assert sorted(one.json()["taken"] for one in said) == [False] * 15 + [True]
     assert receiver.get(f"/decisions/{REQUEST_ID}").json() == {
