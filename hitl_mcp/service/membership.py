@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import and_, bindparam, func, select
 
 from hitl_mcp.contract.teams import Role
 from hitl_mcp.service.store.base import Tx
@@ -14,6 +14,9 @@ _role = func.coalesce(members.c.role, Role.REVIEWER.value)
 
 JOINED = select(members.c.loop_id).where(members.c.user_id == bindparam("user_id"), members.c.status == "active")
 """The loops that the person `user_id` is an active member of: they may see what is in them."""
+
+ANSWERS = and_(members.c.status == "active", _role != Role.VIEWER.value)
+"""The condition that a member of a loop answers for it."""
 
 ANSWERED = JOINED.where(_role != Role.VIEWER.value)
 """The ones of them that the person answers for."""

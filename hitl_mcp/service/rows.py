@@ -250,10 +250,12 @@ def listed(tx: Tx, wanted: RequestFilter, agent: Agent | None = None) -> tuple[l
 
 
 _is_open = and_(IS_OPEN, requests.c.timeout_at > bindparam("now"))
+_waits = and_(_is_open, requests.c.held_until.is_(None))
+"""An answer that can still be taken back is one (H28)."""
 _open_count = select(func.count()).select_from(requests).where(_is_open)
 SOME_OPEN = select(func.count()).select_from(select(requests.c.id).where(_is_open).limit(bindparam("most")).subquery())
 """How many requests wait for a person, counted up to `most`; it takes `now`."""
-_open_of = select(func.count()).select_from(requests).where(_is_open, IN_MY_LOOP)
+_open_of = select(func.count()).select_from(requests).where(_waits, IN_MY_LOOP)
 _open_first = _view.where(_is_open, IN_MY_LOOP).order_by(PRIORITY_RANK, requests.c.timeout_at, requests.c.id)
 _recent = (
     _view.where(~_is_open, IN_MY_LOOP).order_by(requests.c.updated_at.desc(), requests.c.id).limit(bindparam("limit"))
@@ -275,7 +277,7 @@ def open_count_for(tx: Tx, person: Person) -> int:
     return tx.connection.execute(_open_of, {"now": tx.now, "user_id": person.user_id}).scalar_one()
 
 
-_open_in_each = select(requests.c.loop_id, func.count()).where(_is_open).group_by(requests.c.loop_id)
+_open_in_each = select(requests.c.loop_id, func.count()).where(_waits).group_by(requests.c.loop_id)
 
 
 def open_count_of_each(tx: Tx) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
@@ -10,13 +10,15 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from hitl_mcp.contract.ids import is_id
+from hitl_mcp.contract.models import MAX_COMMENT
 from hitl_mcp.errors import AnswerRejected, BadRequest, Conflict, NotFound, ServiceFault
 from hitl_mcp.service import rows
 from hitl_mcp.service.context import Services
-from hitl_mcp.service.inbox.forms import faults, new_answer, read_typed
+from hitl_mcp.service.inbox.forms import faults, new_answer, read_typed, text_of, typed_again
 from hitl_mcp.service.inbox.one import RequestPage
 from hitl_mcp.service.inbox.session import Visit, check_origin, check_token, has_token, visit_of
 from hitl_mcp.service.inbox.texts import _
+from hitl_mcp.service.lifecycle import holding
 
 MAX_FIELDS = 1_200
 """A form of 50 fields with 20 boxes each."""
@@ -63,6 +65,7 @@ class Requests:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._page = RequestPage(services)
+        self._acts = services.lifecycle
 
     def routes(self) -> Sequence[Route]:
         """Where they answer."""
@@ -73,6 +76,9 @@ class Requests:
             Route(f"{one}/claim", self.claim, methods=["POST"]),
             Route(f"{one}/release", self.release, methods=["POST"]),
             Route(f"{one}/again", self.again, methods=["POST"]),
+            Route(f"{one}/undo", self.undo, methods=["POST"]),
+            Route(f"{one}/hand", self.hand_on, methods=["POST"]),
+            Route(f"{one}/ask", self.ask_back, methods=["POST"]),
             Route(one + "/{action:str}", self.back),
         )
 
@@ -93,7 +99,7 @@ class Requests:
             return await self._page.shown(request_id, visit, typed, status=403, notice=old_form())
         try:
             before = await self._services.store.read(lambda tx: rows.find_for(tx, visit.person, request_id))
-            await self._services.lifecycle.decide(visit.person, request_id, new_answer(typed, before))
+            await self._acts.decide(visit.person, request_id, new_answer(typed, before))
         except AnswerRejected as fault:
             return await self._page.shown(request_id, visit, typed, status=422, errors={fault.field: fault.reason})
         except BadRequest as fault:
@@ -114,23 +120,63 @@ class Requests:
 
     async def claim(self, request: Request) -> Response:
         """Take a request for a while."""
-        return await self._taken(request, take=True)
+        return await self._done(request, lambda visit, request_id, _: self._acts.claim(visit.person, request_id))
 
     async def release(self, request: Request) -> Response:
         """Give a request back."""
-        return await self._taken(request, take=False)
+        return await self._done(request, lambda visit, request_id, _: self._acts.release(visit.person, request_id))
 
-    async def _taken(self, request: Request, *, take: bool) -> Response:
+    async def hand_on(self, request: Request) -> Response:
+        """Ask another member first, or nobody in particular."""
+
+        async def act(visit: Visit, request_id: str, form: FormData) -> object:
+            whom = text_of(form, "whom")
+            if whom and not is_id(whom):
+                raise BadRequest("Choose who it is handed to")
+            return await self._acts.reassign(visit.person, request_id, whom or None, text_of(form, "note").strip())
+
+        return await self._done(request, act)
+
+    async def ask_back(self, request: Request) -> Response:
+        """Ask the agent before deciding."""
+
+        async def act(visit: Visit, request_id: str, form: FormData) -> object:
+            question = text_of(form, "question").strip()
+            if not question or len(question) > MAX_COMMENT:
+                raise BadRequest(_("Write what the agent is to explain, in at most 2,000 characters"))
+            return await self._acts.ask_back(visit.person, request_id, question)
+
+        return await self._done(request, act)
+
+    async def undo(self, request: Request) -> Response:
+        """Take one's own answer back, as long as that is possible; the form has it again."""
+        visit, form = await posted(self._services, request)
+        check_token(visit, form)
+        request_id = id_of(request)
+        held = await self._services.store.read(lambda tx: holding.held_by(tx, visit.person, request_id))
+        try:
+            item = await self._acts.undo(visit.person, request_id)
+        except Conflict as conflict:
+            return await self._page.shown(request_id, visit, status=409, notice=f"{conflict.message}.")
+        if held is None:
+            return RedirectResponse(f"/requests/{request_id}", 303)
+        typed = typed_again(item, held.given.value, held.given.comment, item.revision)
+        notice = _("Your answer was taken back. Nobody has seen it.")
+        return await self._page.shown(request_id, visit, typed, notice=notice)
+
+    async def _done(self, request: Request, act: Callable[[Visit, str, FormData], Awaitable[object]]) -> Response:
+        """Do something that is no answer; an answer that was begun stays on the page."""
         visit, form = await posted(self._services, request)
         check_token(visit, form)
         request_id, typed = id_of(request), read_typed(form)
         try:
-            if take:
-                await self._services.lifecycle.claim(visit.person, request_id)
-            else:
-                await self._services.lifecycle.release(visit.person, request_id)
+            await act(visit, request_id, form)
         except Conflict as conflict:
-            return await self._page.shown(request_id, visit, typed, status=409, notice=f"{conflict.message}.")
+            return await self._page.shown(
+                request_id, visit, typed, status=409, notice=f"{conflict.message}.", also=form
+            )
+        except BadRequest as fault:
+            return await self._page.shown(request_id, visit, typed, status=422, notice=f"{fault.message}.", also=form)
         if not typed.is_empty:
             return await self._page.shown(request_id, visit, typed)
         return RedirectResponse(f"/requests/{request_id}", 303)

@@ -20,13 +20,14 @@ from hitl_mcp.service.inbox.listing import Lists
 from hitl_mcp.service.inbox.live import Live
 from hitl_mcp.service.inbox.reach import Reach
 from hitl_mcp.service.inbox.render import message
+from hitl_mcp.service.inbox.similar import Similar
 from hitl_mcp.service.inbox.team import Team
 from hitl_mcp.service.inbox.texts import Languages, _
 
 
 def create_inbox(services: Services) -> ASGIApp:
     """The inbox of one running service."""
-    parts = (Lists(services), Requests(services), Doors(services), Team(services), Reach(services))
+    parts = (Lists(services), Requests(services), Similar(services), Doors(services), Team(services), Reach(services))
     routes = [route for part in parts for route in part.routes()]
     app = Starlette(routes=[*routes, Route("/live", Live(services)), static_route()])
     app.state.is_team = services.keys.is_team

@@ -89,6 +89,30 @@ def read_typed(form: FormData) -> Typed:
     )
 
 
+def typed_again(request: ReviewRequest, value: Any, comment: str, revision: int) -> Typed:
+    """The form as it was when this answer was sent, for who takes it back."""
+    if request.response_type is ResponseType.FORM:
+        given = cast("dict[str, Any]", value)
+        return Typed(revision, (), comment, {key_of(name): _sent(one) for name, one in given.items()})
+    if isinstance(value, dict):  # an edited draft is stored with what it was made from
+        value = cast("dict[str, Any]", value).get("revised_text", "")
+    return Typed(revision, _sent(value), comment)
+
+
+def _sent(value: Any) -> tuple[str, ...]:
+    match value:
+        case None:
+            return ()
+        case bool():
+            return (str(value).lower(),)
+        case int() | float():
+            return (number(value),)
+        case list():
+            return tuple(str(one) for one in cast("list[Any]", value))
+        case _:
+            return (str(value),)
+
+
 def key_of(name: str) -> str:
     """How a field of this name is called in a form: names of agents hold what a browser would rewrite."""
     return _FIELD + hashlib.sha256(name.encode()).hexdigest()[:32]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from hitl_mcp.contract.models import ReviewRequest
@@ -16,13 +17,17 @@ from hitl_mcp.service.context import Keys, Services
 from hitl_mcp.service.inbox import view, words
 from hitl_mcp.service.inbox.context import context_of, is_marked
 from hitl_mcp.service.inbox.controls import answer_form
-from hitl_mcp.service.inbox.forms import Typed
+from hitl_mcp.service.inbox.forms import Typed, text_of
 from hitl_mcp.service.inbox.markdown import OwnAddress, render
 from hitl_mcp.service.inbox.render import page
 from hitl_mcp.service.inbox.session import Visit
 from hitl_mcp.service.inbox.texts import _
+from hitl_mcp.service.lifecycle import holding
+from hitl_mcp.service.lifecycle.holding import Held
+from hitl_mcp.service.lifecycle.record import REVISING
 from hitl_mcp.service.membership import answers_in
 from hitl_mcp.service.search import waiting
+from hitl_mcp.service.search.people import answerers, guidelines_of, names_of
 from hitl_mcp.service.store.base import Tx
 
 
@@ -52,6 +57,7 @@ class RequestPage:
         status: int = 200,
         errors: dict[str, str] | None = None,
         notice: str | None = None,
+        also: FormData | None = None,
     ) -> Response:
         """The page.
 
@@ -59,6 +65,7 @@ class RequestPage:
             typed: what came with a form, kept on the page.
             errors: why it was not taken, by the key of each control.
             notice: what the person has to know first.
+            also: a form whose question to the agent, or note to a colleague, was not sent either.
 
         Raises: NotFound when it is of no loop that this person belongs to.
         """
@@ -67,14 +74,14 @@ class RequestPage:
         changed = _changes_since(found["history"], typed.revision) if typed is not None and typed.revision else []
         if changed and notice is None and item.status.is_open:
             notice = _("The request was changed after you opened it. Read it again before you decide.")
-        form = answer_form(item, typed, self._own) if item.status.is_open else None
+        held: Held | None = found["held"]
+        form = answer_form(item, typed, self._own) if item.status.is_open and held is None else None
         values = found | {
             "text": None if item.type == "text" else render(item.request_text, self._own),
             "links": view.media_links(item, self._own),
             "context": context_of(item, self._own),
             "marked": is_marked(item),
-            "guidelines": None,
-            "assigned_to": None,
+            "guidelines": render(found["guidelines"], self._own) if found["guidelines"] else None,
             "extent": view.extent(item),
             "first_line": words.first_line(item.request_text),
             "form": form,
@@ -89,12 +96,14 @@ class RequestPage:
             "answer": view.answer_of(item),
             "closed_at": view.closed_at(item),
             "channel": words.where(item.response_channel),
-            "history": _history(item, found["history"], visit),
+            "history": _history(item, found["history"], found["names"], visit),
             "mine": item.claimed_by == visit.person.user_id,
-            "state": f"{item.revision}:{item.status.value}:{item.claimed_by or ''}",
+            "held": None if held is None else view.held_words(item, held),
+            "state": f"{item.revision}:{item.status.value}:{item.claimed_by or ''}:{held is not None}",
             "news": _news(item, visit),
             "changed": view.differences(changed),
             "errors": errors or {},
+            "other": {name: text_of(also, name) if also is not None else "" for name in ("whom", "note", "question")},
             "notice": notice,
         }
         return page("request.html", status, page="request", visit=visit, request_id=request_id, **values)
@@ -103,9 +112,16 @@ class RequestPage:
         row = rows.columns_for(tx, visit.person, request_id)
         item = rows.view(row, tx.now)
         upcoming = waiting.listed(tx, visit.person, waiting.Filter(), most=2)
+        history = rows.history(tx, request_id)
         return {
             "item": item,
-            "history": rows.history(tx, request_id),
+            "history": history,
+            "names": names_of(tx, view.people_in(history)),
+            "held": holding.held_by(tx, visit.person, request_id),
+            "guidelines": guidelines_of(tx, item.loop_id),
+            "answerers": answerers(tx, item.loop_id),
+            "alike": waiting.sizes(tx, visit.person, [row["similar"]]).get(row["similar"], 1) if row["similar"] else 1,
+            "similar": row["similar"],
             "loop": loops.named(tx, item.loop_id),
             "key": keys.named(tx, item.api_key_id) if self._services.keys.is_team else None,
             "may_answer": answers_in(tx, item.loop_id, visit.person.user_id),
@@ -117,12 +133,12 @@ class RequestPage:
 
 
 def _changes_since(history: Sequence[dict[str, Any]], seen: int) -> list[dict[str, Any]]:
-    return [entry["data"] for entry in history if entry["type"] == "changed" and entry["data"]["revision"] > seen]
+    return [entry["data"] for entry in history if entry["type"] in REVISING and entry["data"]["revision"] > seen]
 
 
-def _history(item: ReviewRequest, history: Sequence[dict[str, Any]], visit: Visit) -> list[dict[str, Any]]:
-    people = [item.response_by_user, item.claimed_by_user]
-    names = {person.id: person.name for person in people if person is not None}
+def _history(
+    item: ReviewRequest, history: Sequence[dict[str, Any]], names: dict[str, str], visit: Visit
+) -> list[dict[str, Any]]:
     lines = view.history_lines(item, history, names | {visit.person.user_id: _("You")})
     return [line | {"at": moment(line["at"])} for line in lines]
 

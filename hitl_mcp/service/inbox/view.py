@@ -24,6 +24,8 @@ from hitl_mcp.service.inbox.forms import Typed, key_of
 from hitl_mcp.service.inbox.markdown import OwnAddress, leads_to
 from hitl_mcp.service.inbox.texts import N_, _, ngettext
 from hitl_mcp.service.inbox.words import DECISIONS, answer_words, characters, field_words
+from hitl_mcp.service.lifecycle.holding import Held
+from hitl_mcp.service.lifecycle.record import REVISING
 
 MAX_COMPARED = 4_000
 _HAPPENED = {
@@ -36,8 +38,14 @@ _HAPPENED = {
     "cancelled": N_("{who} withdrew it"),
     "delivered": N_("{who} collected the result"),
     "feedback": N_("{who} rated the answer"),
+    "reassigned": N_("{who} handed it to {whom}"),
+    "asked": N_("{who} asked the agent"),
+    "answered_back": N_("{who} answered (revision {revision})"),
+    "escalated": N_("Escalated (revision {revision})"),
 }
 """What an entry of the log says to a person, by its type."""
+_QUOTED = {"reassigned": "note", "asked": "question", "answered_back": "answer", "escalated": "reason"}
+"""Which of its data are somebody's words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,10 +193,28 @@ def history_lines(
         data = entry["data"]
         kind = str(entry["type"])
         words = N_("{who} decided") if kind == "completed" and request.kind is Kind.APPROVAL else _HAPPENED.get(kind)
-        said = kind if words is None else _(words).format(who=who, revision=data.get("revision"))
-        parts = differences([data]) if kind == "changed" else []
-        lines.append({"at": entry["at"], "words": said, "differences": parts, "said": None})
+        if kind == "reassigned" and data.get("to") is None:
+            words = N_("{who} gave it back to nobody in particular")
+        whom = names.get(str(data.get("to")), _("Somebody"))
+        said = kind if words is None else _(words).format(who=who, revision=data.get("revision"), whom=whom)
+        parts = differences([data]) if kind in REVISING and "before" in data else []
+        quoted = _QUOTED.get(kind)
+        lines.append(
+            {"at": entry["at"], "words": said, "differences": parts, "said": data.get(quoted) if quoted else None}
+        )
     return lines
+
+
+def people_in(history: Sequence[dict[str, Any]]) -> set[str]:
+    """The ids of everybody whom the event log of a request names."""
+    found = {str(entry["actor"]).removeprefix("user:") for entry in history if str(entry["actor"]).startswith("user:")}
+    return found | {str(entry["data"]["to"]) for entry in history if entry["type"] == "reassigned"}
+
+
+def held_words(item: ReviewRequest, held: Held) -> dict[str, Any]:
+    """A person's own answer while it can be taken back."""
+    answered = item.model_copy(update={"status": Status.COMPLETED, "response_data": held.given.value})
+    return {"answer": answer_of(answered), "comment": held.given.comment, "until": held.until}
 
 
 def kept(typed: Typed, request: ReviewRequest | None) -> list[tuple[str, str]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, func, or_, select
 
@@ -16,14 +15,15 @@ from hitl_mcp.contract.models import ReviewRequest
 from hitl_mcp.service import rows
 from hitl_mcp.service.actors import Person
 from hitl_mcp.service.clock import moment
+from hitl_mcp.service.lifecycle.guards import NOT_HELD
 from hitl_mcp.service.membership import IN_MY_LOOP
 from hitl_mcp.service.search.matching import ME, NOW, PAGE, WANTED_BY, is_kind, says
 from hitl_mcp.service.store.base import Tx
-from hitl_mcp.service.store.tables import requests, users
+from hitl_mcp.service.store.tables import requests
 
 CLOSING_MS = 15 * 60_000
 
-_open = and_(rows.IS_OPEN, requests.c.timeout_at > NOW)
+_open = and_(rows.IS_OPEN, requests.c.timeout_at > NOW, NOT_HELD)
 _claimed = and_(requests.c.status == "claimed", requests.c.claim_expires_at > NOW)
 _elsewhere = and_(_claimed, requests.c.claimed_by != ME)
 _is_mine = or_(requests.c.assigned_to == ME, and_(_claimed, requests.c.claimed_by == ME))
@@ -88,13 +88,11 @@ class Waiting:
 
     Attributes:
         wanted_by: when an answer is wanted, by its priority, its own wish or its deadline.
-        assigned_to: the id and the name of the member who is asked first.
         similar: what it has in common with others, when there are such.
     """
 
     item: ReviewRequest
     wanted_by: datetime
-    assigned_to: tuple[str, str] | None
     similar: str | None
 
 
@@ -149,19 +147,8 @@ def sizes(tx: Tx, person: Person, digests: list[str]) -> dict[str, int]:
 
 def _waiting(tx: Tx, found: list[tuple[str, int]]) -> list[Waiting]:
     by_id = rows.by_ids(tx, [request_id for request_id, _ in found])
-    names = _names(tx, [row["assigned_to"] for row in by_id.values()])
-    return [_one(by_id[request_id], wanted_by, names, tx.now) for request_id, wanted_by in found]
+    return [_one(by_id[request_id], wanted_by, tx.now) for request_id, wanted_by in found]
 
 
-def _one(row: rows.Columns, wanted_by: int, names: dict[str, str], now: int) -> Waiting:
-    who = row["assigned_to"]
-    assigned = None if who is None else (who, names.get(who, ""))
-    return Waiting(rows.view(row, now), moment(wanted_by), assigned, row["similar"])
-
-
-def _names(tx: Tx, ids: list[Any]) -> dict[str, str]:
-    wanted = sorted({str(user_id) for user_id in ids if user_id is not None})
-    if not wanted:
-        return {}
-    found = tx.connection.execute(select(users.c.id, users.c.name).where(users.c.id.in_(wanted)))
-    return {row.id: row.name for row in found}
+def _one(row: rows.Columns, wanted_by: int, now: int) -> Waiting:
+    return Waiting(rows.view(row, now), moment(wanted_by), row["similar"])

@@ -64,7 +64,7 @@ export function keep(about, form, note) {
     if (draft && !draft.sent && draft.entries.some(([, value]) => value)) {
       words.textContent = `${note.dataset.unsent} ${draft.entries.map(([, value]) => value).filter(Boolean).join(" · ")}`;
       note.hidden = false;
-    } else write(key, null);
+    } else if (!document.querySelector("[data-held]")) write(key, null); // an answer that can be taken back may return
     return;
   }
   const plain = JSON.stringify(entriesOf(form));

@@ -66,7 +66,7 @@ function mark(button) {
 }
 
 function choices() {
-  return form ? [...form.querySelectorAll("button[name=answer], input:is([type=radio], [type=checkbox])")] : [];
+  return form ? [...form.querySelectorAll(".yours :is(button[name=answer], input:is([type=radio], [type=checkbox])), button[name=answer]")] : [];
 }
 
 function send() {

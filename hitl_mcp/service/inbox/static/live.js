@@ -65,6 +65,7 @@ async function checkRequest() {
   const now = (await fresh(shown.dataset.url))?.getElementById("main");
   if (!now) return;
   const changed = now.dataset.state !== shown.dataset.state;
+  if (changed && shown.dataset.held) return location.reload();
   if (changed) news.querySelector("[data-words]").textContent = now.dataset.news;
   news.hidden = !changed;
 }

@@ -26,4 +26,4 @@ for (const link of document.querySelectorAll("a.zoom")) {
     enlarge(link);
   });
 }
-document.querySelector("[data-until]")?.addEventListener("over", () => location.reload());
+document.querySelector("[data-until]")?.addEventListener("over", () => setTimeout(() => location.reload(), 1500));
