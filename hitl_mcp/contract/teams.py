@@ -19,10 +19,12 @@ class Scope(StrEnum):
     MEMBERS_WRITE = "members:write"
     REQUESTS_READ = "requests:read"
     REQUESTS_WRITE = "requests:write"
+    WEBHOOKS_WRITE = "webhooks:write"
 
 
 DEFAULT_SCOPES = (Scope.LOOPS_READ, Scope.REQUESTS_READ, Scope.REQUESTS_WRITE)
-"""What a new key may do when nothing is said; writing loops and members is granted explicitly (H9)."""
+"""What a new key may do when nothing is said; writing loops and members is granted explicitly (H9),
+and so are webhooks, which send requests to an address of the key's choosing."""
 
 
 class Role(StrEnum):

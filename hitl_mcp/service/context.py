@@ -106,6 +106,7 @@ class Services:
     cors_origins: tuple[str, ...] = ()
     database: str = "SQLite"
     back_up: Callable[[Path], Awaitable[int]] | None = None
+    allow_outgoing: Callable[[list[str]], None] | None = None
     locales: Path | None = None
 
     def stop(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import secrets
@@ -13,6 +14,7 @@ from sqlalchemy import Row, bindparam, insert, select, update
 
 from hitl_mcp.contract.ids import new_id
 from hitl_mcp.contract.teams import DEFAULT_SCOPES, Scope
+from hitl_mcp.contract.webhooks import SECRET_PREFIX
 from hitl_mcp.errors import NotFound
 from hitl_mcp.service.actors import Agent
 from hitl_mcp.service.clock import maybe_moment, moment
@@ -20,7 +22,6 @@ from hitl_mcp.service.store.base import Tx
 from hitl_mcp.service.store.tables import api_keys, loops, users
 
 PREFIX = "hitl_live_"
-CALLBACK_PREFIX = "hitl_whsec_"
 HINT_LENGTH = 16
 
 ALL_SCOPES = frozenset(Scope)
@@ -60,12 +61,24 @@ class Secrets:
     callback: str = field(repr=False)
 
 
+def new_webhook_secret() -> str:
+    """A fresh secret of 256 random bits, in the form of Standard Webhooks."""
+    return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def renew_callback_secret(tx: Tx, key_id: str) -> str:
+    """A fresh secret for the callbacks of a key; the former one stops signing at once."""
+    made = new_webhook_secret()
+    tx.connection.execute(update(api_keys).where(api_keys.c.id == key_id).values(callback_secret=made))
+    return made
+
+
 def create(tx: Tx, new: NewKey) -> tuple[Secrets, dict[str, Any]]:
     """Make a key; returns its secrets, which nobody sees again, and the key as it is listed. Raises: NotFound."""
     for loop_id in new.loop_ids or ():
         if tx.connection.execute(select(loops.c.id).where(loops.c.id == loop_id)).first() is None:
             raise NotFound("Loop not found", loop_id)
-    made = Secrets(PREFIX + secrets.token_urlsafe(32), CALLBACK_PREFIX + secrets.token_urlsafe(32))
+    made = Secrets(PREFIX + secrets.token_urlsafe(32), new_webhook_secret())
     entry = {
         "id": new_id(),
         "user_id": new.user_id,

@@ -42,10 +42,14 @@ from hitl_mcp.service.outbox.base import Sender
 from hitl_mcp.service.outbox.courier import Courier
 from hitl_mcp.service.outgoing.guard import Outgoing
 from hitl_mcp.service.storage import Storage, open_storage
+from hitl_mcp.service.store import Store
 from hitl_mcp.service.timers import Timers
 from hitl_mcp.service.web.app import create_app
 from hitl_mcp.service.web.logs import LoggedRequests
 from hitl_mcp.service.web.protocol import BoundedProtocol
+from hitl_mcp.service.webhooks import allowed
+from hitl_mcp.service.webhooks.fan_out import KIND
+from hitl_mcp.service.webhooks.sender import WebhookSender
 from hitl_mcp.settings import Settings, can_show_a_browser, has_session_bus, listed
 
 log = logging.getLogger(__name__)
@@ -138,10 +142,11 @@ async def running(
         )  # fmt: skip
         stack.callback(opener.clean)
         stopping = anyio.Event()
+        outgoing, allow = await _outgoing(stack, store, settings)
         services = Services(
             store=store, lifecycle=lifecycle, feed=feed, clock=storage.clock, account=account, keys=keys,
             presence=Presence(), started_at=storage.clock(), hosted_by=hosted_by, stopping=stopping,
-            open_inbox=opener.open, outgoing=Outgoing(listed(settings.outgoing_allow)),
+            open_inbox=opener.open, outgoing=outgoing, allow_outgoing=None if folder is None else allow,
             fetching=anyio.Semaphore(FETCHES),
             warnings=list(storage.warnings), rate_limit=settings.rate_limit, loop_aliases=settings.aliases,
             cors_origins=listed(settings.cors_origins), database=storage.database, back_up=storage.back_up,
@@ -196,9 +201,22 @@ def _open_sockets(stack: AsyncExitStack, settings: Settings, folder: DataFolder 
     return _Sockets([listening.socket], listening.port, listening.port, listening.moved)
 
 
+async def _outgoing(
+    stack: AsyncExitStack, store: Store, settings: Settings
+) -> tuple[Outgoing, Callable[[list[str]], None]]:
+    """The guard over the operator's list, and what puts another list of the machine's user beside it."""
+    named = listed(settings.outgoing_allow)
+    outgoing = Outgoing([*named, *await store.read(allowed.kept)])
+    stack.push_async_callback(outgoing.aclose)
+    return outgoing, lambda entries: outgoing.allow([*named, *entries])
+
+
 def _courier(services: Services, storage: Storage) -> Courier:
     """Sends what was put into the outbox; on a folder of its own nobody else does."""
-    senders: dict[str, Sender] = {MESSAGE: MessageSender(services)}
+    senders: dict[str, Sender] = {
+        MESSAGE: MessageSender(services),
+        KIND: WebhookSender(services.store, services.outgoing),
+    }
     courier = Courier(services.store, services.clock, senders, alone=storage.folder is not None)
     storage.on_posted(courier.others_put)
     return courier

@@ -208,13 +208,13 @@ async def _agent_at(place: Place, services: Services) -> AsyncGenerator[tuple[Fo
 
 @asynccontextmanager
 async def stage(
-    place: Place | Path, *, clock: Clock = wall_clock, broker: Broker | None = None
+    place: Place | Path, *, clock: Clock = wall_clock, broker: Broker | None = None, **more: Any
 ) -> AsyncGenerator[Stage]:
     """A service in this event loop, reached over real sockets; in a folder it stands on SQLite."""
     if isinstance(place, Path):
         place = Place(place)
     async with (
-        running(place.settings, hosted_by="test", clock=clock, broker=broker) as services,
+        running(place.settings.model_copy(update=more), hosted_by="test", clock=clock, broker=broker) as services,
         _agent_at(place, services) as (found, agent),
         http.new_client() as client,
     ):

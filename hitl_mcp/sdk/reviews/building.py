@@ -10,9 +10,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from hitl_mcp.contract.answers import ResponseType, first_fault
 from hitl_mcp.contract.forms import Fields
+from hitl_mcp.contract.review_result import APPROVED, FACTS
 from hitl_mcp.contract.states import Kind
 from hitl_mcp.sdk.reviews.models import NewReview
-from hitl_mcp.sdk.reviews.results import APPROVED, FACTS
 from hitl_mcp.sdk.reviews.template import Template
 
 QUESTION = "Please review this content"

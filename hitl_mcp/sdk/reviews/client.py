@@ -11,6 +11,7 @@ from hitl_mcp.contract.answers import ResponseType
 from hitl_mcp.contract.first_generation import FirstAnswer, first_answer
 from hitl_mcp.contract.ids import is_id
 from hitl_mcp.contract.models import Created, Loop, NewRequest, RequestChange, ReviewRequest
+from hitl_mcp.contract.review_result import content_of, facts_of
 from hitl_mcp.contract.templates import NewTemplate, TemplateChange
 from hitl_mcp.errors import BadRequest, NotFound, NotSupported, ReviewNotFound
 from hitl_mcp.sdk import batches, calls
@@ -22,7 +23,7 @@ from hitl_mcp.sdk.reviews.building import as_approval, as_form, filled
 from hitl_mcp.sdk.reviews.defaults import default_loop
 from hitl_mcp.sdk.reviews.loops import chosen_loop
 from hitl_mcp.sdk.reviews.models import NewReview, Review, ReviewChange
-from hitl_mcp.sdk.reviews.results import content_of, facts_of, read_review
+from hitl_mcp.sdk.reviews.results import read_review
 from hitl_mcp.sdk.reviews.template import Template
 from hitl_mcp.sdk.reviews.templates import shelf_of
 

@@ -55,3 +55,10 @@ async def list_keys(console: ConsoleCaller, services: ServicesHere) -> Response:
 async def revoke_key(key_id: KeyId, console: ConsoleCaller, services: ServicesHere) -> Response:
     """End a key for good, within two seconds everywhere."""
     return reply("Key revoked", await services.store.write(lambda tx: keys.revoke(tx, key_id)))
+
+
+@router.post(routes.CALLBACK_SECRET, status_code=201)
+async def renew_callback_secret(console: ConsoleCaller, services: ServicesHere) -> Response:
+    """A fresh secret for the callbacks of this machine's agents, whose key is never shown. The former one ends."""
+    made = await services.store.write(lambda tx: keys.renew_callback_secret(tx, services.account.api_key_id))
+    return reply("Callback secret renewed", {"callback_secret": made}, status=201)

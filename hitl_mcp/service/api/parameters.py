@@ -14,6 +14,7 @@ RequestId = Annotated[str, Path(pattern=_HEX, description="24 hex characters"), 
 LoopId = Annotated[str, Path(pattern=_HEX, description="24 hex characters"), _LOWER]
 UserId = Annotated[str, Path(pattern=_HEX, description="24 hex characters"), _LOWER]
 KeyId = Annotated[str, Path(pattern=_HEX, description="24 hex characters"), _LOWER]
+WebhookId = Annotated[str, Path(pattern=_HEX, description="24 hex characters"), _LOWER]
 LoopRef = Annotated[
     str,
     Path(

@@ -77,6 +77,14 @@ BODIES: dict[str, dict[str, Json]] = {
     "create_loop": _only("A loop", {"name": "Deployments", "icon": "shield-check", "description": "What goes live"}),
     "update_loop": _only("Another name", {"name": "Releases"}),
     "create_template": _only("A form of two fields", {"name": "Content review", "fields": _TEMPLATE_FIELDS}),
+    "create_webhook": _only(
+        "What ends", {"url": "https://example.com/hitl", "events": ["request.*", "!request.claimed"]}
+    ),
+    "update_webhook": _only("Fewer events", {"events": ["request.completed"]}),
+    "replace_webhook": _only("Off for a while", {"enabled": False}),
+    "rotate_webhook": _only("Both secrets sign for an hour", {"overlap_seconds": 3600}),
+    "redeliver": _only("All since a time", {"since": "2026-03-02T09:30:00Z"}),
+    "allow_outgoing": _only("A local n8n", {"address": "127.0.0.1:5678"}),
     "update_template": _only("Another name", {"name": "Article review"}),
     "invite_member": _only("A person", {"email": "grace@example.com", "name": "Grace"}),
     "answer_in_client": _only("An approval", {"response_data": "approve", "revision": 1}),
@@ -129,7 +137,7 @@ FIELDS: Json = {
     "feedback": {"rating": 5, "comment": "Quick and clear"},
     "hint": "hitl_live_Vb3xQ...",
     "key": "hitl_live_Vb3xQ-an-example-and-no-key",
-    "callback_secret": "hitl_whsec_an-example-and-no-secret",
+    "callback_secret": "whsec_YW4tZXhhbXBsZS1hbmQtbm8tc2VjcmV0",
     "access_token": "hitl_token_an-example-and-no-token",
     "token": "an-example-and-no-token",
     "code": "K7QX-M2PA",
@@ -139,6 +147,11 @@ FIELDS: Json = {
     "instance": "5b1e0c7a9d42f683",
     "permissions": ["loops:read", "requests:read", "requests:write"],
     "scopes": ["loops:read", "requests:read", "requests:write"],
+    "url": "https://example.com/hitl",
+    "secret": "whsec_YW4tZXhhbXBsZS1hbmQtbm8tc2VjcmV0",
+    "event": "request.completed",
+    "event_id": f"evt_{REQUEST_ID}_4",
+    "events": ["request.*", "!request.claimed"],
     "note": "Pending: an active member of the loop confirms on the inbox's People page.",
 }
 """Values of fields by name. A value that does not fit a field's schema is passed over."""

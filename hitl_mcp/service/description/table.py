@@ -15,6 +15,7 @@ from hitl_mcp.contract.local import ServiceStatus
 from hitl_mcp.contract.operating import Checks
 from hitl_mcp.contract.tokens import AccessToken
 from hitl_mcp.service.description import shapes
+from hitl_mcp.service.description import webhook_shapes as told
 from hitl_mcp.service.description.examples import ANSWERED, BY_CLIENT, CANCELLED, CLAIMED
 
 
@@ -62,6 +63,7 @@ def _one(status: int, says: str, data: type[BaseModel], fields: dict[str, Any] |
 
 _LOOP = {404: "Loop not found"}
 _REQUEST = {404: "Request not found"}
+_WEBHOOK = {404: "Webhook not found"}
 _TEMPLATE = {404: "Template not found"}
 _USED_KEY = "This idempotency key was used for a different question. Use a new key for a new question"
 _FIRST = shapes.FirstGenerationAnswer
@@ -149,6 +151,33 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("put", routes.TEMPLATE): Operation(
         "update_template", "Change a template", _one(200, "The template", shapes.OneTemplate),
         {**_TEMPLATE, 400: "Invalid template fields"}),
+    # webhooks
+    ("post", routes.WEBHOOKS): Operation(
+        "create_webhook", "Register a webhook",
+        {201: Reply("Registered; its secret is shown this once", told.OneWebhook, told.WebhookId)},
+        {**_LOOP, 400: "The address may not be called"}),
+    ("get", routes.WEBHOOKS): Operation("list_webhooks", "List webhooks", _one(200, "Webhooks", told.WebhookList), {}),
+    ("get", routes.WEBHOOK): Operation(
+        "get_webhook", "Get a webhook", _one(200, "The webhook", told.OneWebhook), _WEBHOOK),
+    ("put", routes.WEBHOOK): Operation(
+        "replace_webhook", "Change a webhook, as PATCH does", _one(200, "The webhook", told.OneWebhook), _WEBHOOK),
+    ("patch", routes.WEBHOOK): Operation(
+        "update_webhook", "Change a webhook", _one(200, "The webhook", told.OneWebhook), _WEBHOOK),
+    ("delete", routes.WEBHOOK): Operation(
+        "delete_webhook", "Remove a webhook", _one(200, "Removed", told.RemovedWebhook), _WEBHOOK),
+    ("post", routes.WEBHOOK_TEST): Operation(
+        "test_webhook", "Send a test", _one(200, "What came of it", told.OneDelivery), _WEBHOOK),
+    ("post", routes.WEBHOOK_ROTATE): Operation(
+        "rotate_webhook", "Rotate a webhook's secret", _one(200, "The webhook with its new secret", told.OneWebhook),
+        _WEBHOOK),
+    ("get", routes.WEBHOOK_DELIVERIES): Operation(
+        "list_deliveries", "List what was sent", _one(200, "Deliveries", told.DeliveryList), _WEBHOOK),
+    ("post", routes.WEBHOOK_REDELIVER): Operation(
+        "redeliver", "Send again", _one(200, "Under way", told.SentAgain),
+        {**_WEBHOOK, 400: "The webhook is disabled"}),
+    ("get", routes.REQUEST_CALLBACKS): Operation(
+        "list_callbacks", "List what was sent to a request's callback_url",
+        _one(200, "Deliveries", told.DeliveryList), _REQUEST),
     # events
     ("get", routes.EVENTS): Operation(
         "list_changes", "Read what happened", _one(200, "Changes", shapes.Changes), {}),
@@ -202,7 +231,15 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("post", routes.TOKENS): Operation(
         "create_token", "Make a short-lived token for a page", _one(201, "The token", AccessToken),
         {404: "Loop not found"}),
+    ("post", routes.CALLBACK_SECRET): Operation(
+        "renew_callback_secret", "Renew what signs this machine's callbacks",
+        _one(201, "The new secret", told.CallbackSecret), {}),
     # operating
+    ("get", routes.OUTGOING): Operation(
+        "list_allowed", "What may be called although it is private", _one(200, "The list", told.Allowed), {}),
+    ("post", routes.OUTGOING): Operation(
+        "allow_outgoing", "Let a private address be called", _one(200, "The list", told.Allowed),
+        {400: "On a server this is the setting HITL_OUTGOING_ALLOW"}),
     ("get", routes.HEALTH): Operation("health", "Whether the process lives", _one(200, "It lives", shapes.Version), {}),
     ("get", routes.READY): Operation("ready", "Whether it can work", _one(200, "It can", shapes.Version), {}),
     ("get", routes.CHECKS): Operation(
@@ -218,6 +255,7 @@ TAGS: dict[str, str] = {
     "loops": "Places where questions of one subject go, and the key check. With an API key.",
     "members": "The people who answer for a loop. With an API key.",
     "templates": "Fields that reviews of one kind ask, kept under a name. With an API key.",
+    "webhooks": "Addresses that are told of what happens, and everything that was sent there. With an API key.",
     "events": "Everything that happens to a key's requests, so that one call follows all of them. With an API key.",
     "reviews": "What a signed-in person does at the terminal. **Not for API keys**: an agent cannot answer itself.",
     "local": "The service itself and signing in, for whoever has the machine's terminal. **Not for API keys.**",

@@ -30,10 +30,6 @@ from hitl_mcp.service.notify import people
 from hitl_mcp.service.notify.results import untold
 from hitl_mcp.service.store.base import Store, Tx
 
-CALLBACKS_LATER = (
-    "callback_url was stored, but this version delivers no webhooks yet: ask for the decision with GET, or hold "
-    "GET .../wait"
-)
 COUNTED_AHEAD = 100
 """Others that wait are counted up to here: an agent needs to know that there are many, not how many."""
 
@@ -193,6 +189,6 @@ def _reply(
         repeat=repeat,
         open_ahead=ahead,
         client_answers=client_answers,
-        notes=[*([CALLBACKS_LATER] if request.callback_url else []), *notes],
+        notes=notes,
         request=request,
     )

@@ -21,7 +21,7 @@ FIRST = "0" * 64
 REVISING = ("changed", "answered_back", "escalated")
 """Entries that make a new revision. Their data holds `revision`, and `before` and `after` of what became different."""
 
-_insert = insert(events).returning(events.c.position)
+_insert = insert(events).returning(events.c.position, fan_out.WANTED)
 _head = select(events.c.hash).where(events.c.request_id == bindparam("request_id"), events.c.seq == bindparam("seq"))
 
 
@@ -59,6 +59,7 @@ def note(tx: Tx, request_id: str, seq: int, kind: str, actor: str, data: dict[st
         "previous_hash": previous,
         "hash": chain_hash(previous, request_id, seq, kind, actor, tx.now, data_hash),
     }
-    position = tx.connection.execute(_insert, entry).scalar_one()
+    position, wanted = tx.connection.execute(_insert, entry).one()
     tx.notices.append(Notice(position, request_id))
-    fan_out.of_request(tx, request_id, seq, kind, data)
+    if wanted:
+        fan_out.of_request(tx, request_id, seq, kind, data)

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
 
 from hitl_mcp.errors import Unreachable
 from hitl_mcp.service.outgoing.addresses import SETTING, Address, AllowList, is_public, literal
+from hitl_mcp.service.outgoing.kept import KeptTransports
 from hitl_mcp.service.outgoing.names import Resolver, look_up
 from hitl_mcp.service.outgoing.wire import (
+    SILENCE_SECONDS,
     URL,
+    Transport,
     TransportError,
     joined,
     new_transport,
@@ -55,7 +58,7 @@ class _Hop:
 
 
 class Outgoing:
-    """Calls out, guarded. One per service; holds no connection between calls.
+    """Calls out, guarded. One per service; holds connections between calls only for those that ask for it.
 
     Args:
         allow: the operator's list, HITL_OUTGOING_ALLOW: host names, addresses, networks, with an optional `:port`.
@@ -71,6 +74,15 @@ class Outgoing:
         self._allow = AllowList(allow)
         self._resolver = resolver
         self._tls = tls
+        self._kept = KeptTransports()
+
+    def allow(self, entries: Sequence[str]) -> None:
+        """Replace the operator's list. Raises: NotConfigured when an entry cannot be read."""
+        self._allow = AllowList(entries)
+
+    async def aclose(self) -> None:
+        """Close the connections that were kept."""
+        await self._kept.aclose()
 
     async def check(self, url: str) -> None:
         """Judge an address without calling it, as when it is stored for later. A later call judges it again.
@@ -88,6 +100,8 @@ class Outgoing:
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
         redirects: int = 0,
+        silence: float = SILENCE_SECONDS,
+        keep: bool = False,
     ) -> AsyncGenerator[Answer]:
         """Call an address. Only silence is bounded here; the caller bounds the whole time and the size.
 
@@ -97,13 +111,15 @@ class Outgoing:
             headers: sent to every hop, also to another origin; nothing secret together with `redirects`.
             content: the body; sent to every hop.
             redirects: how many are followed. More are a refusal; with 0 the redirect itself is the answer.
+            silence: seconds without a byte after which it is given up.
+            keep: the connection may be used for the next call to the same origin.
 
         Raises: BadRequest when the guard refuses; Unreachable when the answer does not come, or not whole.
         """
         hop, left = await self._judge(parsed(url), url), redirects
         while True:
             try:
-                async with new_transport(self._certificates()) as transport:
+                async with self._transport(hop, keep) as transport:
                     response = await send(
                         transport,
                         hop.url,
@@ -112,6 +128,7 @@ class Outgoing:
                         method=method,
                         headers=headers or {},
                         content=content,
+                        silence=silence,
                     )
                     try:
                         target = response.headers.get("Location") if response.status_code in _REDIRECTS else None
@@ -127,6 +144,12 @@ class Outgoing:
                 raise refused(f"{shown(parsed(url))} redirects more than {redirects} times. Give the final address")
             left -= 1
             hop = await self._judge(joined(hop.url, target), url, before=hop.url)
+
+    def _transport(self, hop: _Hop, keep: bool) -> AbstractAsyncContextManager[Transport]:
+        if not keep:
+            return new_transport(self._certificates())
+        origin = f"{hop.url.scheme}://{hop.url.netloc.decode('ascii')}"
+        return self._kept.of(origin, self._certificates())
 
     def _certificates(self) -> ssl.SSLContext:
         if self._tls is None:

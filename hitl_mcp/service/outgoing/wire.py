@@ -20,7 +20,6 @@ CONNECT_SECONDS = 3.0
 SILENCE_SECONDS = 10.0
 
 _HEADERS = {"User-Agent": f"hitl-mcp-server/{__version__}", "Accept-Encoding": "identity"}
-_SILENCE = httpx2.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS).as_dict()
 _MAX_SHOWN = 200
 
 
@@ -30,7 +29,7 @@ def trusted() -> ssl.SSLContext:
 
 
 def new_transport(tls: ssl.SSLContext) -> Transport:
-    """For one call. Not a client: that would keep cookies, log addresses, and read redirects before they are judged."""
+    """For one call, or one origin. Not a client: that keeps cookies, logs addresses, and reads redirects unjudged."""
     return httpx2.AsyncHTTPTransport(verify=tls, trust_env=False)
 
 
@@ -43,20 +42,23 @@ async def send(
     method: str,
     headers: Mapping[str, str],
     content: bytes | None,
+    silence: float = SILENCE_SECONDS,
 ) -> Response:
     """Call the first of the addresses that can be connected to; the Host header and TLS keep the name.
 
     Args:
-        transport: of this call only.
+        transport: of this call, or of this origin.
         url: what is asked for.
         host: the name that the certificate must carry.
         addresses: at least one; nothing else is connected to.
         method: of HTTP.
         headers: in addition to those of every call.
         content: the body.
+        silence: seconds without a byte after which it is given up.
 
     Raises: TransportError.
     """
+    timeout = httpx2.Timeout(silence, connect=CONNECT_SECONDS).as_dict()
     failed: httpx2.RequestError = httpx2.ConnectError("no address")
     for address in addresses:
         request = httpx2.Request(
@@ -64,7 +66,7 @@ async def send(
             url.copy_with(host=str(address)),
             headers={**_HEADERS, **headers, "Host": url.netloc.decode("ascii")},
             content=content,
-            extensions={"sni_hostname": host, "timeout": _SILENCE},
+            extensions={"sni_hostname": host, "timeout": timeout},
         )
         try:
             return await transport.handle_async_request(request)

@@ -20,6 +20,7 @@ from hitl_mcp.service.api import (
     reviews,
     templates,
     tokens,
+    webhooks,
 )
 from hitl_mcp.service.browser import browser_routes
 from hitl_mcp.service.context import Services
@@ -35,7 +36,10 @@ from hitl_mcp.service.web.prefixes import Prefixes
 EXPOSED = ["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After", "X-Request-Id",
            "Mcp-Session-Id"]  # fmt: skip
 
-PARTS = (requests, first_generation, loops, members, templates, reviews, events, local, keys, tokens, health, operating)
+PARTS = (
+    requests, first_generation, loops, members, templates, webhooks, reviews, events, local, keys, tokens, health,
+    operating,
+)  # fmt: skip
 
 
 def create_api(services: Services) -> FastAPI:

@@ -169,5 +169,6 @@ KeyOrToken = Annotated[Agent, Depends(_agent_with(None, tokens_too=True))]
 PageReader = Annotated[Agent, Depends(_agent_with(Scope.REQUESTS_READ, tokens_too=True))]
 PageAsker = Annotated[Agent, Depends(_agent_with(Scope.REQUESTS_WRITE, tokens_too=True))]
 """Open to a web page with a short-lived token as well."""
+WebhookWriter = Annotated[Agent, Depends(_agent_with(Scope.WEBHOOKS_WRITE))]
 ReviewerCaller = Annotated[Person, Depends(_reviewer)]
 ConsoleCaller = Annotated[Console, Depends(_console)]

@@ -11,7 +11,7 @@ import re
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-_OLDER = re.compile(r"(?:/v1)?/(?=(?:loops|requests|templates)(?:/|$))")
+_OLDER = re.compile(r"(?:/v1)?/(?=(?:loops|requests|templates|webhooks)(?:/|$))")
 
 
 class Prefixes:
