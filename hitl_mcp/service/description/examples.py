@@ -149,9 +149,7 @@ FIELDS: Json = {
     "scopes": ["loops:read", "requests:read", "requests:write"],
     "url": "https://example.com/hitl",
     "secret": "whsec_YW4tZXhhbXBsZS1hbmQtbm8tc2VjcmV0",
-    "event": "request.completed",
     "event_id": f"evt_{REQUEST_ID}_4",
-    "events": ["request.*", "!request.claimed"],
     "note": "Pending: an active member of the loop confirms on the inbox's People page.",
 }
 """Values of fields by name. A value that does not fit a field's schema is passed over."""
@@ -163,6 +161,8 @@ _MODELS: dict[str, Json] = {
     "Member": _GRACE,
     "Reviewer": _GRACE,
     "Loop": {"id": LOOP_ID},
+    "Webhook": {"id": "66f1bf3e0c9d4a7725e1f0ad", "events": ["request.*", "!request.claimed"]},
+    "Delivered": {"id": 7, "event": "request.completed", "state": "done"},
     "KeptTemplate": {"name": "Content review", "slug": "content_review", "fields": _TEMPLATE_FIELDS, "key": None},
     "Key": {"id": "66f1bf3e0c9d4a7725e1f0ac", "name": "release agent"},
     "NewKeyMade": {"id": "66f1bf3e0c9d4a7725e1f0ac", "name": "release agent"},
