@@ -22,7 +22,7 @@ from tests.world import SimulatedClock, eventually
 
 pytestmark = pytest.mark.anyio
 
-LOOPBACK = {"outgoing_allow": "127.0.0.1"}
+LOOPBACK: dict[str, Any] = {"outgoing_allow": "127.0.0.1"}
 
 
 @asynccontextmanager

@@ -99,7 +99,7 @@ def _judged(status: int, excerpt: str, retry_after: str | None, now: datetime) -
     if 300 <= status < 400:
         return Outcome(False, status, "It redirects, and webhooks follow no redirect. Register the final address")
     again = status >= 500 or status in _AGAIN
-    return Outcome(False, status, excerpt, again, _seconds_of(retry_after, now))
+    return Outcome(False, status, excerpt, again, after_seconds=_seconds_of(retry_after, now))
 
 
 def _seconds_of(retry_after: str | None, now: datetime) -> float | None:
