@@ -136,7 +136,7 @@ async def open_gallery(folder: Path, chrome: Browser) -> AsyncGenerator[Gallery]
         on = await stack.enter_async_context(team(folder, clock=clock, outgoing_allow="127.0.0.1"))
         key = on.endpoint(await on.key(name="The agents' key"))
         loop = (await ask(key, "GET", routes.LOOPS))["loops"][0]
-        gallery = Gallery(on, clock, chrome, pictures, key, loop["id"])
+        gallery = Gallery(on, clock, chrome, pictures, key, loop["id"], held={"folder": str(folder)})
         for who in PEOPLE:
             context = await chrome.new_context(reduced_motion="reduce")
             stack.push_async_callback(context.close)

@@ -46,6 +46,10 @@ class Place:
             await self.then(gallery, page)
 
 
+def _one(name: str) -> str:
+    return f"/requests/{{{name.replace(' ', '_')}}}"
+
+
 async def press(page: Page, button: str) -> None:
     """Send a form by its button."""
     async with page.expect_navigation():
@@ -118,6 +122,16 @@ async def _joining(gallery: Gallery, page: Page) -> None:
     await page.context.clear_cookies()
 
 
+async def _keys_shown(_: Gallery, page: Page) -> None:
+    await page.keyboard.press("?")
+    await page.locator("dialog[open]").wait_for()
+
+
+async def _unknown_channel(_: Gallery, page: Page) -> None:
+    await page.fill("#address", "nothing://" + LONG)
+    await press(page, "Add")
+
+
 async def _form_with_faults(_: Gallery, page: Page) -> None:
     async with page.expect_navigation():
         await page.evaluate(
@@ -135,10 +149,6 @@ def _with_a_fault(index: int) -> Reach:
     return faulty
 
 
-def _one(name: str) -> str:
-    return f"/requests/{{{name.replace(' ', '_')}}}"
-
-
 _seen: set[str] = set()
 _types = [kind.name if kind.name not in _seen and not _seen.add(kind.name) else f"{kind.name} as a number"
           for kind in TYPES]  # fmt: skip
@@ -148,6 +158,15 @@ PLACES: dict[str, Place] = {
     "the owner's list": Place("/", OWNER),
     "the viewer's list": Place("/", VIEWER, nightly=True),
     "the newcomer's list": Place("/", NEWCOMER),
+    "nothing found": Place("/?q=nothing-like-this&priority=low"),
+    "the second page": Place("/?page=2", OWNER, nightly=True),
+    "on a wall": Place("/?wall=1"),
+    "the keys": Place("/", REVIEWER, _keys_shown),
+    "the keys at a request": Place(_one("approval"), REVIEWER, _keys_shown, nightly=True),
+    "the history": Place("/history"),
+    "the history, narrowed": Place("/history?q=Answered&status=completed", VIEWER),
+    "being reached": Place("/reach", then=_everything_open),
+    "a channel that does not exist": Place("/reach", REVIEWER, _unknown_channel),
     "the people": Place("/people", OWNER),
     "the people for a viewer": Place("/people", VIEWER, nightly=True),
     "the people for a newcomer": Place("/people", NEWCOMER),

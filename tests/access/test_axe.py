@@ -12,10 +12,15 @@ from tests.access.gallery import Gallery
 from tests.access.places import PLACES, Place
 from tests.test_self_approval import walk
 
-pytestmark = pytest.mark.anyio
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.filterwarnings(
+        "ignore:'imghdr' is deprecated:DeprecationWarning"
+    ),  # Apprise, where Python still has it
+]
 
-NOT_PAGES = {"/live", "/media/{digest:str}", "/requests/{request_id}/{action:str}"}
-"""A stream, a picture, a redirect."""
+NOT_PAGES = {"/live", "/sw.js", "/media/{digest:str}", "/requests/{request_id}/{action:str}"}
+"""A stream, a script, a picture, a redirect."""
 
 
 def _shape(path: str) -> str:

@@ -30,15 +30,15 @@ pytestmark = pytest.mark.anyio
 _TRAP = "window.ranAt = []; window.ran = () => { window.ranAt.push(1); };"
 _ELEMENTS = """() => {
     const wrong = [];
-    const not = "base, iframe, frame, object, embed, portal, style, template, noscript, math, dialog, audio, video,"
-        + "source, animate, use, foreignObject, marquee, plaintext, xmp, [onerror], [onload], [srcdoc]";
+    const not = "base, iframe, frame, object, embed, portal, style, template, noscript, math, dialog:not(#keys), audio,"
+        + "video, source, animate, use, foreignObject, marquee, plaintext, xmp, [onerror], [onload], [srcdoc]";
     for (const it of document.querySelectorAll(not)) wrong.push(`an element: ${it.outerHTML.slice(0, 120)}`);
     for (const it of document.querySelectorAll("meta[http-equiv], svg script")) wrong.push(it.outerHTML.slice(0, 120));
     for (const it of document.querySelectorAll("[href], [src], [action], [formaction], [data], [poster]"))
         for (const name of ["href", "src", "action", "formaction", "data", "poster"]) {
             if (!it.hasAttribute(name)) continue;
             const to = new URL(it.getAttribute(name), location.href), ours = to.origin === location.origin;
-            const link = it.matches("a[target=_blank][rel~=noopener]") && /^(https?|mailto):$/.test(to.protocol);
+            const link = it.matches("a[rel~=noreferrer]") && /^(https?|mailto):$/.test(to.protocol);
             if (!ours && !link) wrong.push(`leads away: ${it.outerHTML.slice(0, 120)}`);
         }
     return wrong.concat(window.ranAt.length ? ["a script ran"] : []);
