@@ -101,7 +101,7 @@ def _filled(path: str, values: dict[str, str]) -> str:
 
 async def _fetch(client: httpx2.AsyncClient, method: str, path: str, **more: Any) -> httpx2.Response:
     async with client.stream(method, path, **more) as answer:
-        if urlsplit(path).path not in STREAMS:
+        if not answer.headers.get("content-type", "").startswith("text/event-stream"):
             await answer.aread()
         return answer
 
