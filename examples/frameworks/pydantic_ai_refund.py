@@ -1,10 +1,11 @@
 """pydantic-ai: a tool that needs a person (`requires_approval`). The run ends with deferred calls, a person decides.
 
-Run it: `pip install hitl-mcp-server pydantic-ai-slim`, then `python -m examples.agents.pydantic_ai_refund`.
+Run it: `pip install hitl-mcp-server pydantic-ai-slim`, then `python -m examples.frameworks.pydantic_ai_refund`.
 The model is a stub, so that it runs without a key; put yours in its place.
 """
 
-# pyright: basic
+# pyright: basic, reportMissingImports=false
+# the frameworks are installed in an environment of their own
 from __future__ import annotations
 
 import asyncio
@@ -15,7 +16,7 @@ from pydantic_ai import Agent, DeferredToolRequests, DeferredToolResults, ToolAp
 from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart, ToolReturnPart
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 
-from examples.agents.person import asked
+from examples.frameworks.person import asked
 
 
 def stub(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:

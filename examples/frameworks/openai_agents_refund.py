@@ -1,10 +1,11 @@
 """OpenAI Agents SDK: a tool that needs a person (`needs_approval`). The run stops, a person decides, the run goes on.
 
-Run it: `pip install hitl-mcp-server openai-agents`, then `python -m examples.agents.openai_agents_refund`.
+Run it: `pip install hitl-mcp-server openai-agents`, then `python -m examples.frameworks.openai_agents_refund`.
 The model is a stub, so that it runs without a key; leave `model=` out to use yours.
 """
 
-# pyright: basic
+# pyright: basic, reportMissingImports=false
+# the frameworks are installed in an environment of their own
 from __future__ import annotations
 
 import asyncio
@@ -16,7 +17,7 @@ from typing import Any
 from agents import Agent, Model, ModelResponse, RunConfig, Runner, Usage, function_tool
 from openai.types.responses import ResponseFunctionToolCall, ResponseOutputMessage, ResponseOutputText
 
-from examples.agents.person import asked
+from examples.frameworks.person import asked
 
 
 @function_tool(needs_approval=True)

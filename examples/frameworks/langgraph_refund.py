@@ -1,10 +1,11 @@
 """LangGraph: a tool that needs a person. The graph stops with `interrupt`, and goes on with what the person decided.
 
-Run it: `pip install hitl-mcp-server langgraph`, then `python -m examples.agents.langgraph_refund`.
+Run it: `pip install hitl-mcp-server langgraph`, then `python -m examples.frameworks.langgraph_refund`.
 The model is a stub, so that it runs without a key; put yours in its place.
 """
 
-# pyright: basic
+# pyright: basic, reportMissingImports=false
+# the frameworks are installed in an environment of their own
 from __future__ import annotations
 
 import asyncio
@@ -16,7 +17,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.types import Command, interrupt
 
-from examples.agents.person import asked
+from examples.frameworks.person import asked
 
 
 def refund(order: str, amount: int) -> str:

@@ -33,7 +33,7 @@ def ran(service: Backend, example: str, folder: Path, answer: str, comment: str 
         folder, HITL_API_KEY=key.key or "", HITL_BASE_URL=str(service.http.base_url), PYTHONPATH=str(ROOT),
         OPENAI_AGENTS_DISABLE_TRACING="1",
     )  # fmt: skip
-    program = [str(environment_with(*FRAMEWORKS)), "-m", f"examples.agents.{example}"]
+    program = [str(environment_with(*FRAMEWORKS)), "-m", f"examples.frameworks.{example}"]
     seen: dict[str, object] = {}
     with subprocess.Popen(
         program, cwd=ROOT, env=given, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -68,10 +68,10 @@ def test_the_tool_runs_only_when_a_person_approved(service: Backend, example: st
 
 def test_the_examples_are_there_and_can_be_read() -> None:
     """The cheap check for every CI run: the frameworks themselves are installed at night."""
-    folder = ROOT / "examples" / "agents"
+    folder = ROOT / "examples" / "frameworks"
     assert sorted(path.stem for path in folder.glob("*_refund.py")) == sorted(EXAMPLES)
     for name in EXAMPLES:
         tree = ast.parse((folder / f"{name}.py").read_text(encoding="utf-8"))
         imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-        assert "examples.agents.person" in imported
-        assert f"python -m examples.agents.{name}" in (ast.get_docstring(tree) or "")
+        assert "examples.frameworks.person" in imported
+        assert f"python -m examples.frameworks.{name}" in (ast.get_docstring(tree) or "")
