@@ -68,6 +68,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "service.store",
         "service.rows",
         "service.similar",
+        "service.ladders",
         "service.lifecycle",
         "service.loops",
         "service.people",

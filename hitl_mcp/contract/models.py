@@ -2,7 +2,7 @@
 
 Our own additions stand beside the contract's names: `kind`, `revision`, `decision`, `response_comment`,
 `response_channel`, `response_assurance`, `decided_revision`, `joined`, `repeat`, `client_answers`, `due_at`, `review`,
-`assigned_to`, `reviewer_question`.
+`assigned_to`, `reviewer_question`, `escalation`.
 
 Validators of what only a client reads are built at first use (`defer_build`), because a stdio server must start fast.
 """
@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from hitl_mcp.contract.answers import ResponseType
+from hitl_mcp.contract.escalation import Escalation
 from hitl_mcp.contract.media import Url, WithMedia, own_words
 from hitl_mcp.contract.record import Record
 from hitl_mcp.contract.states import Assurance, Channel, Kind, Priority, Status
@@ -254,6 +255,7 @@ class ReviewRequest(Record):
     assigned_to: str | None = None
     assigned_to_user: Reviewer | None = None
     reviewer_question: ReviewerQuestion | None = None
+    escalation: Escalation | None = None
 
     @property
     def waits_for_agent(self) -> bool:

@@ -48,6 +48,7 @@ _where_to_ask = select(
     .where(members.c.loop_id == loops.c.id, members.c.status == "active", channels.c.enabled == 1)
     .exists()
     .label("has_channels"),
+    loops.c.ladder.is_not(None).label("has_ladder"),
 ).where(loops.c.id == bindparam("loop_id"), loops.c.archived_at.is_(None))
 _open_in = select(func.count()).where(
     requests.c.loop_id == bindparam("loop_id"), IS_OPEN, requests.c.timeout_at > bindparam("now")
@@ -118,12 +119,14 @@ class Place(NamedTuple):
         ahead: how many others wait.
         client_answers: whether answers from clients are taken there, where a person has said so.
         has_channels: whether any of its people can be sent a message.
+        has_ladder: whether its people have set up how a request climbs.
     """
 
     reached: int
     ahead: int
     client_answers: bool | None
     has_channels: bool
+    has_ladder: bool
 
 
 def before_asking(tx: Tx, agent: Agent, loop_id: str, most: int) -> Place:
@@ -144,7 +147,7 @@ def before_asking(tx: Tx, agent: Agent, loop_id: str, most: int) -> Place:
         raise BadRequest("No active members found in the loop")
     said = row.allow_client_answers
     taken = None if said is None else bool(said)
-    return Place(int(row.reached), int(row.ahead), taken, bool(row.has_channels))
+    return Place(int(row.reached), int(row.ahead), taken, bool(row.has_channels), bool(row.has_ladder))
 
 
 def client_answers(tx: Tx, loop_id: str) -> bool | None:

@@ -101,7 +101,7 @@ def view(row: Columns, now: int) -> ReviewRequest:
         "due_at": maybe_moment(row["due_at"]),
         "review": None if row["review"] is None else json.loads(row["review"]),
         "reviewer_question": _reviewer_question(row["asked_back"]),
-        "escalation": None,
+        "escalation": None if row["escalation"] is None else json.loads(row["escalation"]),
     }
     if row["media"] is not None:
         kept = json.loads(row["media"])

@@ -13,6 +13,7 @@ from hitl_mcp.contract.models import NewRequest, ReviewRequest
 from hitl_mcp.tools import rounds
 from hitl_mcp.tools.desk import Asked, Desk, client_name
 from hitl_mcp.tools.dialog import Passed, dialog_for, given_in, pass_on, race
+from hitl_mcp.tools.results import waits_for_a_person
 
 Ctx = Context[Any, Any]
 Result = CallToolResult | InputRequiredResult
@@ -69,7 +70,7 @@ async def _wait(desk: Desk, ctx: Ctx, passed: Passed, state: rounds.State, since
     seconds = min(left, desk.round_seconds) if in_rounds else left
     request = await desk.hold(ctx, passed.request, seconds, since)
     goes_on = in_rounds and left > seconds and state.rounds + 1 < rounds.MAX_ROUNDS
-    if goes_on and request.status.is_open and not desk.draining:
+    if goes_on and waits_for_a_person(request) and not desk.draining:
         return state.next(passed.note).handed_out()
     asked = Asked(state.joined, state.repeat, state.open_ahead)
     return await desk.result(ctx, request, asked, passed.note)

@@ -24,7 +24,7 @@ from hitl_mcp.sdk.endpoint import Endpoint
 from hitl_mcp.sdk.watch import Watch
 from hitl_mcp.tools.deliveries import Deliveries
 from hitl_mcp.tools.dialog import Silence
-from hitl_mcp.tools.results import READS, review_result, words_on
+from hitl_mcp.tools.results import READS, review_result, waits_for_a_person, where_it_stands, words_on
 from hitl_mcp.tools.rounds import ROUND_SECONDS
 
 BEAT_SECONDS = 8.0
@@ -240,13 +240,14 @@ class Desk:
         *,
         reads: str = READS,
     ) -> ReviewRequest:
-        """Wait up to `seconds` for the request to close, with progress. Whatever ends the wait withdraws nothing.
+        """Wait up to `seconds` for the request to close, or for a reviewer's question, with progress. Whatever ends the
+        wait withdraws nothing.
 
         Args:
             since: the client's `mark` from before the request was read.
             reads: the tool that reads a request.
         """
-        if not request.status.is_open or seconds <= 0 or self.draining:
+        if not waits_for_a_person(request) or seconds <= 0 or self.draining:
             return request
         start = time.monotonic()
         end = start + seconds
@@ -256,8 +257,8 @@ class Desk:
         with self.client.watching(request, since) as watch:
             self._held.add(watch)
             try:
-                while watch.request.status.is_open and not self.draining and (now := time.monotonic()) < end:
-                    if listens and ((state := _state(watch.request)) != told or now >= beat):
+                while waits_for_a_person(watch.request) and not self.draining and (now := time.monotonic()) < end:
+                    if listens and ((state := where_it_stands(watch.request)) != told or now >= beat):
                         told, beat = state, _grid(now + BEAT_SECONDS)
                         words = f"{state}; this call waits {end - now:.0f} s more"
                         await ctx.report_progress(round(now - start, 3), seconds, words)
@@ -334,8 +335,3 @@ def client_name(ctx: Context[Any, Any]) -> str | None:
 
 def _grid(moment: float) -> float:
     return moment - moment % BEAT_GRID_SECONDS
-
-
-def _state(request: ReviewRequest) -> str:
-    who = request.claimed_by_user
-    return f"{who.name} is looking at it" if who else "Waiting for a person"

@@ -1,30 +1,27 @@
-"""The tools that look: check_request, list_loops, list_requests, cancel_request."""
+"""The tools that look: check_request, list_loops, list_requests."""
 
 from __future__ import annotations
 
-import contextlib
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 from mcp.server.mcpserver import Context
-from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, InputRequiredResult, ToolAnnotations
 from pydantic import BaseModel, Field
 
 from hitl_mcp.contract.models import RequestFilter, ReviewRequest
 from hitl_mcp.contract.outcome import Outcome, outcome_of
 from hitl_mcp.contract.states import Status
-from hitl_mcp.errors import BadRequest, Conflict, NotFound
 from hitl_mcp.tools import wording
 from hitl_mcp.tools.asking import check
-from hitl_mcp.tools.desk import Desk, Reception, client_name
+from hitl_mcp.tools.changing import RequestId, known_request
+from hitl_mcp.tools.desk import Reception, client_name
 from hitl_mcp.tools.results import ReviewResult, plain
 
 if TYPE_CHECKING:
     from hitl_mcp.tools.server import HITLServer
 
 Ctx = Context[Reception, Any]
-RequestId = Annotated[str, Field(description="As returned by the tool that asked")]
 
 SHOWN_TEXT = 120
 
@@ -78,7 +75,7 @@ def register(server: HITLServer) -> None:
     ) -> Annotated[CallToolResult, ReviewResult] | InputRequiredResult:
         with ctx.request_context.lifespan_context.desk() as desk:
             since = desk.client.mark()
-            request = await _known(desk, request_id)
+            request = await known_request(desk, request_id)
             return await check(desk, ctx, request, wait_seconds, since)
 
     @server.tool(title="List loops", description=wording.LOOPS, annotations=ToolAnnotations(read_only_hint=True))
@@ -114,31 +111,7 @@ def register(server: HITLServer) -> None:
         text = "\n".join([f"{_count(entries, 'request')}. People answer at {backend.inbox}.", *lines])
         return plain(text, RequestList(requests=entries, backend=backend.name, inbox=backend.inbox))
 
-    @server.tool(
-        title="Cancel a request",
-        description=wording.CANCEL,
-        annotations=ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True),
-    )
-    async def cancel_request(ctx: Ctx, request_id: RequestId) -> Annotated[CallToolResult, ReviewResult]:
-        with ctx.request_context.lifespan_context.desk() as desk:
-            await _known(desk, request_id)
-            with contextlib.suppress(BadRequest, Conflict):  # closed meanwhile: the result says how
-                await desk.client.cancel_request(request_id)
-            return await desk.result(ctx, await desk.client.get_request(request_id))
-
-    del check_request, list_loops, list_requests, cancel_request  # registered by their decorators
-
-
-async def _known(desk: Desk, request_id: str) -> ReviewRequest:
-    try:
-        return await desk.known(request_id)
-    except BadRequest:
-        raise ToolError(
-            f"request_id {request_id[:80]!r} is not a request id: 24 characters 0-9 and a-f, as the tool that asked "
-            "returned it. list_requests shows yours."
-        ) from None
-    except NotFound:
-        raise ToolError(f"There is no request {request_id} of yours. list_requests shows yours.") from None
+    del check_request, list_loops, list_requests  # registered by their decorators
 
 
 def _uncollected(request: ReviewRequest) -> bool:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, TextContent
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
 
 from hitl_mcp.contract.models import ReviewRequest
 from hitl_mcp.contract.outcome import Outcome, outcome_of
@@ -21,16 +21,22 @@ READS = "check_request"
 
 
 class ReviewResult(BaseModel):
-    """Where a request stands."""
+    """Where a request stands.
+
+    Attributes:
+        answer: what the person answered.
+        inbox: where a person answers.
+    """
 
     outcome: Outcome
     approved: bool = Field(description="True only for a person's explicit approval")
     request_id: str
-    status: Status
+    status: Annotated[Status, WithJsonSchema({"type": "string"})]
     message: str
-    answer: Any = Field(default=None, description="What the person answered")
+    answer: Any = None
     default_response: Any = Field(default=None, description="Applies only when nobody answered in time")
     reviewer_comment: str | None = None
+    reviewer_question: str | None = Field(default=None, description="What a reviewer wants to know before deciding")
     decided_by: str | None = None
     decided_at: datetime | None = None
     channel: str | None = None
@@ -42,7 +48,7 @@ class ReviewResult(BaseModel):
     backend: str = Field(
         default="local", description="`local`: the user's machine; `server`: their team's; `cloud`: HITL.sh"
     )
-    inbox: str = Field(description="Where a person answers")
+    inbox: str
 
 
 def words_on(
@@ -74,7 +80,13 @@ def words_on(
         )
     elif joined:
         sentences.append("The same question was already asked, so this is that request: one decision, not two.")
-    if outcome is Outcome.PENDING:
+    if outcome is Outcome.QUESTION:
+        answered = "its answer as updates.reviewer_answer" if reads != READS else "your answer"
+        sentences.append(
+            f"Next: call update_request with request_id {request.id} and {answered}; then wait again with {reads}. Do "
+            "not act before it is decided."
+        )
+    elif outcome is Outcome.PENDING:
         sentences.append(
             f"A person answers in {_place(backend)}. Next: call {reads} with request_id "
             f"{request.id} and wait_seconds 45. Do not act before it is decided."
@@ -100,6 +112,7 @@ def review_result(
         answer=request.response_data if request.status is Status.COMPLETED else None,
         default_response=request.default_response,
         reviewer_comment=request.response_comment,
+        reviewer_question=request.reviewer_question.question if request.reviewer_question else None,
         decided_by=request.response_by_user.name if request.response_by_user else request.response_by,
         decided_at=request.response_at,
         channel=request.response_channel,
@@ -162,9 +175,39 @@ def _sentence(request: ReviewRequest, outcome: Outcome) -> str:
             return f"Nobody answered in time, so the default applies: {default}. No person chose it."
         case Outcome.CANCELLED:
             return "The request was withdrawn. Nobody decided it; do not act on it."
+        case Outcome.QUESTION if request.reviewer_question is not None:
+            asked = request.reviewer_question
+            return f'Not decided yet: {asked.asked_by or "a reviewer"} asks you first: "{asked.question}"'
         case _:
             until = f"{request.timeout_at:%Y-%m-%d %H:%M} UTC"
-            return f"Not decided yet; {_holder(request)}. It can be answered until {until}."
+            more = _climbed(request) + _answered_back(request)
+            return f"Not decided yet; {_holder(request)}.{more} It can be answered until {until}."
+
+
+def waits_for_a_person(request: ReviewRequest) -> bool:
+    """Whether there is anything to wait for: not where it is closed, or a reviewer waits for the agent."""
+    return request.status.is_open and not request.waits_for_agent
+
+
+def where_it_stands(request: ReviewRequest) -> str:
+    """An open request's state in a few words."""
+    if request.waits_for_agent and (asked := request.reviewer_question) is not None:
+        return f"{asked.asked_by or 'A reviewer'} asks the agent (update_request answers): {asked.question}"
+    who = request.claimed_by_user
+    return f"{who.name} is looking at it" if who else "Waiting for a person"
+
+
+def _climbed(request: ReviewRequest) -> str:
+    stands = request.escalation
+    if stands is None or not stands.steps:
+        return ""
+    last = stands.steps[-1]
+    return f" It was escalated (step {stands.level} of {stands.of}, now with {last.to_loop_name})."
+
+
+def _answered_back(request: ReviewRequest) -> str:
+    asked = request.reviewer_question
+    return " Your answer to the reviewer's question stands beside it." if asked is not None and asked.answer else ""
 
 
 def _holder(request: ReviewRequest) -> str:

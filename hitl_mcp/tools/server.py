@@ -191,10 +191,11 @@ class _Served(NamedTuple):
 
 def _default(wait_seconds: float, *, merges: bool) -> _Served:
     def register(server: HITLServer) -> None:
-        from hitl_mcp.tools import requests, reviews
+        from hitl_mcp.tools import changing, requests, reviews
 
         reviews.register(server, wait_seconds, merges=merges)
         requests.register(server)
+        changing.register(server)
 
     def words(tool: str, cause: Exception) -> str:
         from hitl_mcp.tools.refusals import explain

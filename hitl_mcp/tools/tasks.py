@@ -86,7 +86,7 @@ class ReviewTasks(Extension):
         params.arguments = {**(params.arguments or {}), "wait_seconds": 0}
         result = await call_next(ctx)
         content = result.structured_content if isinstance(result, CallToolResult) else None
-        if not content or content.get("outcome") != "pending":
+        if not content or content.get("outcome") not in ("pending", "question"):
             return result
         with ctx.lifespan_context.desk() as desk:
             try:
@@ -146,13 +146,11 @@ async def detailed(ctx: Ctx, desk: Desk, request: ReviewRequest) -> dict[str, An
 
 
 def _task(request: ReviewRequest, backend: Endpoint) -> dict[str, Any]:
-    from hitl_mcp.tools.results import page_of
+    from hitl_mcp.tools.results import page_of, where_it_stands
 
     match request.status:
         case Status.PENDING | Status.CLAIMED:
-            who = request.claimed_by_user
-            state = f"{who.name} is looking at it" if who else "Waiting for a person"
-            status, words = "working", f"{state}, at {page_of(request, backend)}"
+            status, words = "working", f"{where_it_stands(request)}, at {page_of(request, backend)}"
         case Status.CANCELLED:
             status, words = "cancelled", "The request was withdrawn. Nobody decided it; do not act on it."
         case Status.TIMEOUT:

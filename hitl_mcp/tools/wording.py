@@ -33,6 +33,7 @@ ASK = (
 CHECK = "Read a request made earlier; with wait_seconds, wait for its decision."
 LOOPS = "List the loops (groups of people) that questions can go to."
 REQUESTS = "List your requests; those of this client whose decision was not collected yet come first."
+UPDATE = "Answer a reviewer's question about an open request, or change it: reviewers see the new version."
 CANCEL = "Withdraw an open request that is no longer needed."
 
 WAIT = "How long this call may block, in seconds; most hosts cut calls at 60. 0 returns a handle at once"
@@ -50,6 +51,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "check_request": {"request_id": "65f1a0c2d4e5f60718293a4b", "wait_seconds": 45},
     "list_loops": {},
     "list_requests": {"status": "pending", "limit": 20},
+    "update_request": {"request_id": "65f1a0c2d4e5f60718293a4b", "answer": "Only db1"},
     "cancel_request": {"request_id": "65f1a0c2d4e5f60718293a4b"},
 }
 """A call of each tool that is well formed."""
@@ -61,5 +63,7 @@ VALUES: dict[str, Any] = {
     "timeout_seconds": 3600,
     "wait_seconds": 45,
     "default_response": "A",
+    "answer": "Only db1",
+    "text": "Restart db1 only",
 }
 """A value for each further argument; errors show it."""

@@ -24,7 +24,15 @@ CLIENT_SECONDS = 60.0
 """How long a client program may take for the whole story."""
 ANSWERS: dict[str, Any] = {"Approve me": "approve", "Reject me": "reject", "Answer me": 7}
 SERVER = ["-P", "-m", "hitl_mcp"]
-TOOLS = {"request_human_approval", "ask_human", "check_request", "list_loops", "list_requests", "cancel_request"}
+TOOLS = {
+    "request_human_approval",
+    "ask_human",
+    "check_request",
+    "list_loops",
+    "list_requests",
+    "update_request",
+    "cancel_request",
+}
 
 
 @asynccontextmanager

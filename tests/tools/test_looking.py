@@ -103,7 +103,8 @@ async def test_tools_are_described_with_schemas_for_input_and_output(folder: Pat
     async with stdio_client(folder) as client:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
     assert set(tools) == {
-        "request_human_approval", "ask_human", "check_request", "list_loops", "list_requests", "cancel_request",
+        "request_human_approval", "ask_human", "check_request", "list_loops", "list_requests", "update_request",
+        "cancel_request",
     }  # fmt: skip
     for tool in tools.values():
         assert tool.description and tool.output_schema and tool.annotations

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from hitl_mcp.contract import routes
+from hitl_mcp.contract.escalation import NewEscalation
 from hitl_mcp.contract.models import NewAnswer
 from hitl_mcp.contract.reviewing import AskedBack, Reassignment
 from hitl_mcp.service import rows
@@ -53,6 +54,8 @@ async def respond(request_id: RequestId, answer: NewAnswer, person: ReviewerCall
     said = "Response recorded"
     if decided.held_until is not None:
         said = f"Response recorded; it can be taken back until {moment(decided.held_until):%H:%M:%S} UTC"
+    if decided.escalated:
+        said = "Escalated: this answer stands for a step on the loop's ladder; the request is open"
     return reply(said, {"request": decided.request, "held_until": maybe_moment(decided.held_until)})
 
 
@@ -76,3 +79,12 @@ async def ask_back(request_id: RequestId, asked: AskedBack, person: ReviewerCall
     """Ask the agent something before deciding; it answers with a change of the request."""
     request = await services.lifecycle.ask_back(person, request_id, asked.question)
     return reply("Question sent to the agent", {"request": request})
+
+
+@router.post(routes.REQUEST_ESCALATE)
+async def escalate(
+    request_id: RequestId, wanted: NewEscalation, person: ReviewerCaller, services: ServicesHere
+) -> Response:
+    """Take the next step on the loop's ladder, with a reason."""
+    request = await services.lifecycle.escalate(person, request_id, wanted.reason)
+    return reply("Request escalated", {"request": request})

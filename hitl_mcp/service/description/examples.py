@@ -89,6 +89,7 @@ BODIES: dict[str, dict[str, Json]] = {
     "invite_member": _only("A person", {"email": "grace@example.com", "name": "Grace"}),
     "answer_in_client": _only("An approval", {"response_data": "approve", "revision": 1}),
     "reassign": _only("To Grace", {"user_id": USER_ID, "note": "You know this customer"}),
+    "escalate": _only("A reason", {"reason": "Above my limit"}),
     "ask_back": _only("A question", {"question": "Which region is meant?"}),
     "respond": _only("An approval", {"response_data": "approve", "revision": 1, "comment": "Go ahead"}),
     "create_sign_in": _only("For the service's owner", {"typed": True}),

@@ -204,6 +204,9 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("post", routes.REQUEST_REASSIGN): Operation(
         "reassign", "Hand a request to a member", _one(200, "Handed on", shapes.RequestForReview),
         {**_REQUEST, 409: "Claimed by Grace right now"}),
+    ("post", routes.REQUEST_ESCALATE): Operation(
+        "escalate", "Escalate a request", _one(200, "Escalated", shapes.RequestForReview),
+        {**_REQUEST, 409: "It is on the last step of its ladder already; there is nobody further to ask"}),
     ("post", routes.REQUEST_ASK): Operation(
         "ask_back", "Ask the agent", _one(200, "Asked", shapes.RequestForReview),
         {**_REQUEST, 409: "Grace has asked the agent already; its answer is awaited"}),

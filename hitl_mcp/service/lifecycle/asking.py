@@ -13,18 +13,19 @@ from hitl_mcp.contract.ids import new_id
 from hitl_mcp.contract.models import DEFERRED_TIMEOUT, MAX_TIMEOUT, NewRequest, RequestChange, ReviewRequest
 from hitl_mcp.contract.outcome import APPROVAL_CONFIG, APPROVAL_DEFAULT
 from hitl_mcp.contract.states import OPEN, Kind, Priority
-from hitl_mcp.contract.text import canonical, digest
+from hitl_mcp.contract.text import canonical
 from hitl_mcp.errors import AnswerRejected, BadRequest
 from hitl_mcp.service import media, rows
 from hitl_mcp.service.actors import Agent
 from hitl_mcp.service.clock import milliseconds
-from hitl_mcp.service.lifecycle import asking_back
+from hitl_mcp.service.lifecycle import asking_back, climbing
 from hitl_mcp.service.lifecycle.deciding import expire
 from hitl_mcp.service.lifecycle.guards import LIVE, NOT_HELD, STEP, UNCLAIMED
 from hitl_mcp.service.lifecycle.handing import check_assignee
 from hitl_mcp.service.lifecycle.holding import refuse_while_held
 from hitl_mcp.service.lifecycle.record import note
 from hitl_mcp.service.lifecycle.reminding import remind_at
+from hitl_mcp.service.lifecycle.seen import view_digest
 from hitl_mcp.service.media import FetchedImage
 from hitl_mcp.service.notify.people import tell
 from hitl_mcp.service.similar import in_common
@@ -58,19 +59,6 @@ _deliver = (
 )
 
 
-def view_digest(loop_id: str, api_key_id: str, client: str | None, fields: dict[str, Any]) -> str:
-    """SHA-256 over everything a reviewer decides on (H4).
-
-    Args:
-        client: which program asked, in its own words.
-    """
-    seen = ("kind", "type", "request_text", "context", "response_type", "response_config", "default_response", "media")
-    shown = {name: fields[name] for name in seen}
-    if fields.get("asked_back") is not None:  # so that the digest of what nobody asked back about stays what it was
-        shown["asked_back"] = fields["asked_back"]
-    return digest({"loop_id": loop_id, "requester": [api_key_id, client], **shown})
-
-
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A question with what was fetched for it before the transaction.
@@ -85,11 +73,16 @@ class Asked:
     dialect: str | None = None
 
 
-def create(tx: Tx, agent: Agent, loop_id: str, asked: Asked, *, reminding: bool = False) -> ReviewRequest:
+def create(
+    tx: Tx, agent: Agent, loop_id: str, asked: Asked, *, reminding: bool = False, ladder: bool = False,
+    told_anyhow: bool = False,
+) -> ReviewRequest:  # fmt: skip
     """A new request, and the first entry of its log.
 
     Args:
         reminding: there is somebody who can be reminded before its deadline.
+        ladder: the loop has a ladder.
+        told_anyhow: somebody learns of it whatever channels there are.
 
     Raises: BadRequest for a configuration or default that is off.
     """
@@ -129,6 +122,8 @@ def create(tx: Tx, agent: Agent, loop_id: str, asked: Asked, *, reminding: bool 
         "updated_at": tx.now,
     }
     fields["remind_at"] = remind_at(tx.now, fields["timeout_at"], new.priority) if reminding else None
+    if ladder:
+        fields |= climbing.started(tx, loop_id, fields, told_anyhow=told_anyhow)
     tx.connection.execute(_insert, fields)
     media.keep(tx, request_id, asked.images)
     note(tx, request_id, 1, "created", agent.actor, {"revision": 1, "view_digest": fields["view_digest"]})
@@ -233,6 +228,8 @@ def change(tx: Tx, agent: Agent, request_id: str, wanted: RequestChange) -> Revi
             raise BadRequest("Validation failed", f"timeout_seconds must be at most {MAX_TIMEOUT}")
         fields["timeout_at"] = tx.now + 1000 * seconds
         fields["remind_at"] = remind_at(tx.now, fields["timeout_at"], Priority(fields["priority"]))
+    if given.keys() & {"timeout_seconds", "priority"}:
+        fields["escalate_at"] = climbing.rescheduled(tx, kept | fields)
     statement = (
         update(requests)
         .where(

@@ -16,7 +16,7 @@ from hitl_mcp.contract.states import Assurance, Channel
 from hitl_mcp.errors import AnswerRejected, BadRequest
 from hitl_mcp.service import rows
 from hitl_mcp.service.actors import SYSTEM, Agent, Person
-from hitl_mcp.service.lifecycle import client_answers, holding
+from hitl_mcp.service.lifecycle import client_answers, escalating, holding
 from hitl_mcp.service.lifecycle.given import COMPLETED, Given
 from hitl_mcp.service.lifecycle.guards import AT_REVISION, FREE_FOR_ME, LIVE, NOT_HELD, STEP, UNCLAIMED, too_late
 from hitl_mcp.service.lifecycle.record import note
@@ -72,10 +72,12 @@ class Decided(NamedTuple):
     Attributes:
         request: as everybody sees it now; open while the answer is held.
         held_until: until when its person can take it back, in milliseconds since 1970; None: it is final.
+        escalated: it stands for a step on the loop's ladder, so it was taken and nothing was answered.
     """
 
     request: ReviewRequest
     held_until: int | None = None
+    escalated: bool = False
 
 
 def decide(tx: Tx, person: Person, request_id: str, answer: NewAnswer) -> Decided:
@@ -110,6 +112,8 @@ def _decided(tx: Tx, person: Person, actor: str, request_id: str, answer: NewAns
         value = check_answer(config, answer.response_data)
     except AnswerRejected as fault:
         raise BadRequest("Invalid response", {"field": fault.field, "issue": fault.reason}) from None
+    if escalating.by_option(tx, row, person, actor, value, answer.comment):
+        return Decided(rows.find_view(tx, request_id), escalated=True)
     given = Given(
         value, answer.comment, person.user_id, actor, person.channel.value, person.assurance.value, answer.revision,
         row["view_digest"], tx.now,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hitl_mcp.service.lifecycle import deciding, holding, reminding
+from hitl_mcp.service.lifecycle import deciding, escalating, holding, reminding
 from hitl_mcp.service.store.base import Tx
 
 
@@ -25,6 +25,7 @@ class Due:
 DUE = (
     Due(holding.nearest, holding.finish_due),
     Due(deciding.nearest_deadline, deciding.expire_due),
+    Due(escalating.nearest, escalating.escalate_due),
     Due(reminding.nearest_reminder, reminding.remind_due),
 )
 """In the order in which they are done: an answer that was given counts before the deadline that passed meanwhile."""

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from hitl_mcp.contract.escalation import Ladder
 from hitl_mcp.contract.models import Created, NewAnswer, RequestChange, ReviewRequest
 from hitl_mcp.contract.routes import REQUEST
-from hitl_mcp.service import assignees, loops, rows
+from hitl_mcp.service import assignees, ladders, loops, rows
 from hitl_mcp.service.actors import Agent, Person
 from hitl_mcp.service.clock import milliseconds
 from hitl_mcp.service.lifecycle import (
@@ -16,6 +17,7 @@ from hitl_mcp.service.lifecycle import (
     asking_back,
     client_answers,
     deciding,
+    escalating,
     feedback,
     handing,
     holding,
@@ -60,7 +62,7 @@ class Lifecycle:
             has_desktop=self._has_desktop,
         )  # fmt: skip
         created = await self._store.write(unit)
-        self._heed(milliseconds(created.request.timeout_at))
+        self._heed_request(created.request)
         return created
 
     async def change(self, agent: Agent, request_id: str, wanted: RequestChange) -> tuple[ReviewRequest, list[str]]:
@@ -73,7 +75,7 @@ class Lifecycle:
             return request, assignees.reach(tx, agent, request.loop_id, wanted.review, inviting=others)
 
         changed, notes = await self._store.write(unit)
-        self._heed(milliseconds(changed.timeout_at))
+        self._heed_request(changed)
         return changed, notes
 
     async def cancel(self, agent: Agent, request_id: str) -> tuple[ReviewRequest, str]:
@@ -101,6 +103,8 @@ class Lifecycle:
         decided = await self._store.write(lambda tx: deciding.decide(tx, person, request_id, answer))
         if decided.held_until is not None:
             self._heed(decided.held_until)
+        if decided.escalated:
+            self._heed_request(decided.request)
         return decided
 
     async def decide_many(self, person: Person, answers: Sequence[tuple[str, NewAnswer]]) -> list[Recorded]:
@@ -126,6 +130,22 @@ class Lifecycle:
             lambda tx: deciding.decide_in_client(tx, agent, request_id, answer, by_default=by_default)
         )
 
+    async def escalate(self, person: Person, request_id: str, reason: str) -> ReviewRequest:
+        """A reviewer takes the next step of the ladder. See `escalating.escalate`."""
+        request = await self._store.write(lambda tx: escalating.escalate(tx, person, request_id, reason))
+        self._heed_request(request)
+        return request
+
+    async def set_ladder(self, person: Person, loop_id: str, ladder: Ladder | None) -> None:
+        """Set how a loop's requests climb, also those that are open. See `ladders.save`."""
+
+        def unit(tx: Tx) -> None:
+            ladders.save(tx, person, loop_id, ladder)
+            escalating.apply_ladder(tx, loop_id)
+
+        await self._store.write(unit)
+        self._heed(0)
+
     async def act_on_due(self) -> int:
         """Do everything whose time has come, in short transactions; returns how much."""
         done = 0
@@ -137,6 +157,10 @@ class Lifecycle:
     async def nearest_due(self) -> int | None:
         """When the next of it is due, in milliseconds since 1970."""
         return await self._store.read(nearest)
+
+    def _heed_request(self, request: ReviewRequest) -> None:
+        # what climbs a ladder has more that is due than its deadline: the timers look for all of it
+        self._heed(milliseconds(request.timeout_at) if request.escalation is None else 0)
 
     def _heed(self, due: int) -> None:
         for listener in self._on_due:
@@ -154,7 +178,9 @@ def _create(
         notes = assignees.reach(tx, agent, loop_id, asked.new.review, inviting=False)
         taken = client_answers.taken(place.client_answers, earlier.request.priority, by_default=by_default)
         return _reply(earlier.request, place.reached, notes, taken, joined=True, repeat=earlier.repeat)
-    request = asking.create(tx, agent, loop_id, asked, reminding=place.has_channels)
+    request = asking.create(
+        tx, agent, loop_id, asked, reminding=place.has_channels, ladder=place.has_ladder, told_anyhow=has_desktop
+    )
     notes = assignees.reach(tx, agent, loop_id, asked.new.review)
     told = people.tell(tx, request.id, loop_id, "created") if place.has_channels else 0
     if told < place.reached and not has_desktop:

@@ -44,4 +44,4 @@ UPDATES: dict[str, Any] = {
     },
 }
 """What the API can change once it is asked (contract section 2.6)."""
-CHANGEABLE = tuple(UPDATES["properties"])
+CHANGEABLE = (*UPDATES["properties"], "reviewer_answer")
