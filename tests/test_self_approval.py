@@ -101,6 +101,7 @@ async def test_no_route_lets_an_agents_key_answer_join_or_sign_in(folder: Path) 
                             user_id="a" * 24,
                             key_id="a" * 24,
                             webhook_id="a" * 24,
+                            channel_id="a" * 24,
                             code="AAAAAAAAA",
                             template="content_review",
                             digest="a" * 64,

@@ -8,12 +8,13 @@ from hitl_mcp.contract.text import Text
 
 
 class LoopHealth(BaseModel):
-    """Whether a loop's questions reach anybody."""
+    """Whether a loop's questions reach anybody. `with_channel`: of the active people, who has a channel that is on."""
 
     name: str
     active: int
     pending: int
     open_requests: int
+    with_channel: int = 0
 
 
 class Checks(BaseModel):
@@ -22,6 +23,7 @@ class Checks(BaseModel):
     Attributes:
         clock_offset_seconds: how far the database's clock is ahead of this process's.
         overdue: open requests past their deadline that nobody has closed yet.
+        failing_channels: people's channels whose last message did not arrive.
     """
 
     version: str
@@ -33,6 +35,7 @@ class Checks(BaseModel):
     clock_offset_seconds: float
     active_keys: int
     overdue: int
+    failing_channels: int = 0
     loops: list[LoopHealth]
     warnings: list[Text]
 

@@ -78,7 +78,10 @@ async def _reach(client: AsyncHITLClient, request: ReviewRequest) -> AsyncGenera
             "nothing arrives? In the HITL.sh app: signed in, notifications on, no do-not-disturb, no priority filter"
         )
     else:
-        words = "people see it in the inbox; only the machine's own desktop is notified in this version"
+        words = (
+            "people see it in the inbox, and are told over the channels they have; what came of that stands in the "
+            "request's broadcasted_to. No channel, quiet hours or a least priority keep somebody from being told"
+        )
     yield Finding("ok", "notifications", words)
 
 

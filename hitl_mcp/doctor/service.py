@@ -7,7 +7,7 @@ from typing import Literal
 
 from hitl_mcp.console import console
 from hitl_mcp.contract import routes
-from hitl_mcp.contract.operating import Checks
+from hitl_mcp.contract.operating import Checks, LoopHealth
 from hitl_mcp.doctor.finding import Finding
 from hitl_mcp.errors import HITLError
 from hitl_mcp.sdk import http
@@ -99,6 +99,34 @@ def _people(facts: Checks) -> list[Finding]:
             people = f"{loop.active} active {'person' if loop.active == 1 else 'people'}"
             level: Literal["ok", "warn"] = "warn" if loop.pending else "ok"
             found.append(Finding(level, "loop", f"{loop.name}: {people}, {loop.open_requests} open{waiting}"))
+            found.append(_told(loop, at_home=facts.hosted_by in ("background", "stdio")))
+    if facts.failing_channels:
+        words = (
+            f"the last message over {facts.failing_channels} of people's channels did not arrive; each sees why on "
+            "the inbox's Notifications page, or with `hitl-mcp channels list`"
+        )
+        found.append(Finding("warn", "notifications", words))
     if not facts.loops:
         found.append(Finding("fail", "loop", "there is none. Make one over the API with a key that has loops:write"))
     return found
+
+
+def _told(loop: LoopHealth, *, at_home: bool) -> Finding:
+    """Why nobody is notified, where that is so (compatibility section 7)."""
+    if loop.with_channel == 0 and not at_home:
+        words = (
+            f"{loop.name}: nobody is notified, because nobody has a channel; each adds one on the inbox's "
+            "Notifications page, or installs the inbox there"
+        )
+        return Finding("warn", "notifications", words)
+    if loop.with_channel < loop.active:
+        rest = (
+            "this machine's desktop tells its user" if at_home else "the others see requests when they open the inbox"
+        )
+        return Finding(
+            "ok", "notifications", f"{loop.name}: {loop.with_channel} of {loop.active} have a channel; {rest}"
+        )
+    words = (
+        f"{loop.name}: everybody has a channel. Nothing arrives? Quiet hours and a least priority hold messages back"
+    )
+    return Finding("ok", "notifications", words)

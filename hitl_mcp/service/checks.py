@@ -11,17 +11,22 @@ from hitl_mcp.contract.operating import Checks, LoopHealth
 from hitl_mcp.service.context import Services
 from hitl_mcp.service.rows import IS_OPEN
 from hitl_mcp.service.store.base import Tx
-from hitl_mcp.service.store.tables import SCHEMA_HEAD, api_keys, loops, members, requests
+from hitl_mcp.service.store.tables import SCHEMA_HEAD, api_keys, channels, loops, members, requests
 
 LATE_MS = 5_000
 
 _people = select(func.count()).where(members.c.loop_id == loops.c.id)
+_told = select(channels.c.user_id).where(channels.c.enabled == 1)
+_failing = select(func.count()).where(channels.c.enabled == 1, channels.c.failed_at.is_not(None))
 _loops = (
     select(
         loops.c.name,
         _people.where(members.c.status == "active").scalar_subquery().label("active"),
         _people.where(members.c.status == "pending").scalar_subquery().label("pending"),
         select(func.count()).where(requests.c.loop_id == loops.c.id, IS_OPEN).scalar_subquery().label("open_requests"),
+        _people.where(members.c.status == "active", members.c.user_id.in_(_told))
+        .scalar_subquery()
+        .label("with_channel"),
     )
     .where(loops.c.archived_at.is_(None))
     .order_by(loops.c.created_at, loops.c.id)
@@ -47,6 +52,7 @@ async def checks(services: Services) -> Checks:
             clock_offset_seconds=tx.now / 1000 - time.time(),
             active_keys=connection.execute(_keys).scalar_one(),
             overdue=connection.execute(overdue).scalar_one(),
+            failing_channels=connection.execute(_failing).scalar_one(),
             loops=[LoopHealth.model_validate(row, from_attributes=True) for row in connection.execute(_loops)],
             warnings=services.warnings,
         )

@@ -15,6 +15,7 @@ LoopId = Annotated[str, Path(pattern=_HEX, description="24 hex characters"), _LO
 UserId = Annotated[str, Path(pattern=_HEX, description="24 hex characters"), _LOWER]
 KeyId = Annotated[str, Path(pattern=_HEX, description="24 hex characters"), _LOWER]
 WebhookId = Annotated[str, Path(pattern=_HEX, description="24 hex characters"), _LOWER]
+ChannelId = Annotated[str, Path(pattern=_HEX, description="24 hex characters"), _LOWER]
 LoopRef = Annotated[
     str,
     Path(

@@ -92,6 +92,7 @@ BODIES: dict[str, dict[str, Json]] = {
     "escalate": _only("A reason", {"reason": "Above my limit"}),
     "ask_back": _only("A question", {"question": "Which region is meant?"}),
     "respond": _only("An approval", {"response_data": "approve", "revision": 1, "comment": "Go ahead"}),
+    "add_channel": _only("A topic of ntfy", {"address": "ntfys://ntfy.sh/YOUR-SECRET-TOPIC", "name": "Phone"}),
     "create_sign_in": _only("For the service's owner", {"typed": True}),
     "create_session": _only("A code", {"code": "K7QX-M2PA"}),
     "open_inbox": _only("Show one request first", {"request_id": REQUEST_ID}),

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from hitl_mcp.contract import routes
+from hitl_mcp.contract.channels import Arrival, KnownChannel, KnownChannels
 from hitl_mcp.contract.local import ServiceStatus
 from hitl_mcp.contract.operating import Checks
 from hitl_mcp.contract.tokens import AccessToken
@@ -223,6 +224,17 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         {401: "This sign-in is used up, expired or wrong. Ask for a new one: hitl-mcp inbox"}),
     ("delete", routes.SESSIONS): Operation(
         "end_session", "Sign out at the terminal", _one(200, "Signed out", shapes.Nothing), {}),
+    # channels
+    ("get", routes.CHANNELS): Operation(
+        "list_channels", "List the channels", _one(200, "The channels", KnownChannels), {}),
+    ("post", routes.CHANNELS): Operation(
+        "add_channel", "Add a channel", _one(201, "The channel", KnownChannel),
+        {400: "This is no address that Apprise knows", 409: "You have 20 channels already. Remove one first"}),
+    ("delete", routes.CHANNEL): Operation(
+        "remove_channel", "Remove a channel", _one(200, "Removed", shapes.Nothing), {}),
+    ("post", routes.CHANNEL_TEST): Operation(
+        "test_channel", "Send a test", _one(200, "What came of it", Arrival),
+        {404: "There is no such channel; it may have been removed"}),
     # keys
     ("get", routes.KEYS): Operation("list_keys", "List keys", _one(200, "The keys", shapes.KeyList), {}),
     ("post", routes.KEYS): Operation(
@@ -262,6 +274,7 @@ TAGS: dict[str, str] = {
     "events": "Everything that happens to a key's requests, so that one call follows all of them. With an API key.",
     "reviews": "What a signed-in person does at the terminal. **Not for API keys**: an agent cannot answer itself.",
     "local": "The service itself and signing in, for whoever has the machine's terminal. **Not for API keys.**",
+    "channels": "How the machine's own user is told of requests: `hitl-mcp channels`. **Not for API keys.**",
     "keys": "API keys, made at the machine's own terminal with `hitl-mcp keys`. **Not for API keys.**",
     "tokens": "Tokens that stand for a key for at most an hour, where the key itself must not be. With an API key.",
     "operating": "For load balancers, which need no credential, and for the operator at the machine's terminal.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import anyio
 import anyio.to_thread
@@ -22,8 +22,8 @@ from hitl_mcp.service.inbox.forms import text_of
 from hitl_mcp.service.inbox.render import page
 from hitl_mcp.service.inbox.session import Visit, check_origin, check_token, visit_of
 from hitl_mcp.service.inbox.texts import gettext as _
-from hitl_mcp.service.notify import apprise_url, channels, preferences, web_push
-from hitl_mcp.service.notify.channels import APPRISE, WEB_PUSH, Channel
+from hitl_mcp.service.notify import channels, preferences, web_push
+from hitl_mcp.service.notify.channels import WEB_PUSH, Channel
 from hitl_mcp.service.notify.preferences import Preferences
 from hitl_mcp.service.notify.quiet import zone_of
 from hitl_mcp.service.notify.sender import MessageSender
@@ -31,10 +31,13 @@ from hitl_mcp.service.store.base import Tx
 
 MAX_FIELDS = 300
 """A form with a choice for each of so many loops, and the rest."""
-MAX_NAME = 100
 _ID = r"[0-9a-f]{24}"
 _TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 _LOOP_FIELD = "loop-"
+_CHANGES: dict[str, tuple[Literal["enabled", "shows_text"], bool]] = {
+    "on": ("enabled", True), "off": ("enabled", False),
+    "quoting": ("shows_text", True), "silent": ("shows_text", False),
+}  # fmt: skip
 
 
 class Reach:
@@ -73,20 +76,12 @@ class Reach:
         address, name = text_of(form, "address").strip(), text_of(form, "name").strip()
         user_id = visit.person.user_id
         try:
-            if len(name) > MAX_NAME or not name.isprintable() or invisible_in(name):
-                raise BadRequest(_("The name is too long, or holds what cannot be seen"))
-            at_home = self._sender.at_home(user_id)
-            leads_to = await apprise_url.checked(address, self._services.outgoing, at_home=at_home)
-            channel_id = await self._services.store.write(
-                lambda tx: channels.add(
-                    tx, user_id, APPRISE, f"{name} ({leads_to})" if name else leads_to, address,
-                    shows_text=text_of(form, "shows_text") == "1",
-                )
-            )  # fmt: skip
+            quoting = text_of(form, "shows_text") == "1"
+            made = await self._sender.add(user_id, address, name, shows_text=quoting)
         except (BadRequest, Conflict) as fault:
             typed = {"address": address, "name": name}
             return await self._shown(visit, 422, add_fault=f"{fault.message}.", typed=typed)
-        return _back(channel_id)
+        return _back(made.id)
 
     async def add_browser(self, request: Request) -> Response:
         """Add the browser that this comes from; its script follows the answer's address."""
@@ -121,11 +116,10 @@ class Reach:
     async def change(self, request: Request) -> Response:
         """Turn a channel on or off, or have it quote questions or not."""
         visit, form = await self._posted(request)
-        channel_id = _channel_of(request)
-        enabled, shows_text = text_of(form, "enabled") == "1", text_of(form, "shows_text") == "1"
-        await self._services.store.write(
-            lambda tx: channels.change(tx, visit.person.user_id, channel_id, enabled=enabled, shows_text=shows_text)
-        )
+        channel_id, wanted = _channel_of(request), _CHANGES.get(text_of(form, "to"))
+        if wanted is None:
+            raise BadRequest("There is no such change")
+        await self._services.store.write(lambda tx: channels.change(tx, visit.person.user_id, channel_id, *wanted))
         return _back(channel_id)
 
     async def remove(self, request: Request) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 
@@ -100,10 +100,9 @@ def add(tx: Tx, user_id: str, kind: str, name: str, address: str, *, shows_text:
     return channel_id
 
 
-def change(tx: Tx, user_id: str, channel_id: str, *, enabled: bool, shows_text: bool) -> None:
-    """Turn a channel on or off, and say whether its messages quote the question. Raises: NotFound."""
-    values: dict[str, Any] = {"enabled": int(enabled), "shows_text": int(shows_text)}
-    statement = update(channels).where(*_mine).values(values)
+def change(tx: Tx, user_id: str, channel_id: str, what: Literal["enabled", "shows_text"], on: bool) -> None:
+    """Turn a channel on or off, or say whether its messages quote the question. Raises: NotFound."""
+    statement = update(channels).where(*_mine).values({what: int(on)})
     if tx.connection.execute(statement, {"channel_id": channel_id, "owner": user_id}).rowcount == 0:
         raise NotFound("There is no such channel; it may have been removed")
 

@@ -17,11 +17,12 @@ from hitl_mcp.service.context import Services
 from hitl_mcp.service.membership import answers_in
 from hitl_mcp.service.notify import apprise_url, channels, web_push
 from hitl_mcp.service.notify.card import TEST, Card, Told, card_of, test_card
-from hitl_mcp.service.notify.channels import WEB_PUSH, Channel
+from hitl_mcp.service.notify.channels import APPRISE, WEB_PUSH, Channel
 from hitl_mcp.service.outbox.base import Delivery, Outcome
 from hitl_mcp.service.store.base import Tx
 from hitl_mcp.service.store.tables import loops, requests, users
 
+MAX_NAME = 100
 SCHEDULE = (0, 15, 60, 5 * 60)
 """Seconds before each attempt; later nobody needs to hear of it."""
 _about = (
@@ -74,6 +75,25 @@ class MessageSender:
         """See `Sender`: the channel's person sees what came of it."""
         if not outcome.dropped:
             _keep(tx, delivery.target, outcome)
+
+    async def add(self, user_id: str, address: str, name: str, *, shows_text: bool) -> Channel:
+        """Add a channel of Apprise.
+
+        Args:
+            name: what its person calls it; may be empty.
+
+        Raises: BadRequest that says why the address may not be used, Conflict when there are too many.
+        """
+        if not name.isprintable() or len(name) > MAX_NAME:
+            raise BadRequest("The name is too long, or holds what cannot be seen")
+        leads_to = await apprise_url.checked(address, self._services.outgoing, at_home=self.at_home(user_id))
+        named = f"{name} ({leads_to})" if name else leads_to
+
+        def unit(tx: Tx) -> Channel:
+            channel_id = channels.add(tx, user_id, APPRISE, named, address, shows_text=shows_text)
+            return channels.find_mine(tx, user_id, channel_id)
+
+        return await self._services.store.write(unit)
 
     async def test(self, user_id: str, channel_id: str) -> str | None:
         """Send a person a message that only shows that it arrives; None once it was taken, else why not.

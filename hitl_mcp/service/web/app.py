@@ -8,6 +8,7 @@ from starlette.types import ASGIApp
 
 from hitl_mcp import __version__
 from hitl_mcp.service.api import (
+    channels,
     events,
     first_generation,
     health,
@@ -37,8 +38,8 @@ EXPOSED = ["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "R
            "Mcp-Session-Id"]  # fmt: skip
 
 PARTS = (
-    requests, first_generation, loops, members, templates, webhooks, reviews, events, local, keys, tokens, health,
-    operating,
+    requests, first_generation, loops, members, templates, webhooks, reviews, events, local, channels, keys, tokens,
+    health, operating,
 )  # fmt: skip
 
 
