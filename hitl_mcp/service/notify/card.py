@@ -82,7 +82,7 @@ def harmless(text: str) -> str:
     """The first line of somebody's text: nothing invisible, no link, no mention and no markup of a chat, bounded."""
     lines = ("".join(" " if c == "\t" else c for c in line) for line in text.splitlines())
     for line in lines:
-        seen = "".join(c for c in line if unicodedata.category(c) not in _UNSEEN).strip(" #-+>")
+        seen = "".join(c for c in line if unicodedata.category(c) not in _UNSEEN).lstrip(" #-+>")
         plain = " ".join(_LINK.sub(_defused, seen).translate(_MARKS).split())
         if plain:
             return plain if len(plain) <= MOST_CHARACTERS else f"{plain[: MOST_CHARACTERS - 1].rstrip()}…"
