@@ -14,6 +14,7 @@ BREAKS_QUIET = Priority.CRITICAL
 NEVER = "none"
 """In place of a least priority: nothing is told."""
 
+_MINUTE_MS = 60_000
 _ORDER = tuple(Priority)
 
 
@@ -49,6 +50,20 @@ def quiet_till(now: int, zone: ZoneInfo, start: int | None, end: int | None) -> 
         return None
     day = here.date() + timedelta(days=1 if over_midnight and minute >= start else 0)
     at = datetime.combine(day, time(end // 60, end % 60), tzinfo=zone)
-    # where clocks are set back an hour comes twice; who is in the second one waits for that one's end
-    ends = [milliseconds(at.replace(fold=fold)) for fold in (0, 1)]
-    return next((one for one in ends if one > now), None)
+    first, second = (milliseconds(at.replace(fold=fold)) for fold in (0, 1))
+    if second < first:  # clocks are set forward over that time of day, and so it is past at that moment
+        return _changed_between(second, first, zone)
+    # where they are set back an hour comes twice; who is in the second one waits for that one's end
+    return next((end for end in (first, second) if end > now), None)
+
+
+def _changed_between(before: int, after: int, zone: ZoneInfo) -> int:
+    """The minute at which the zone's clocks were changed."""
+    offset = moment(before).astimezone(zone).utcoffset()
+    while after - before > _MINUTE_MS:
+        middle = (before + after) // 2 // _MINUTE_MS * _MINUTE_MS
+        if moment(middle).astimezone(zone).utcoffset() == offset:
+            before = middle
+        else:
+            after = middle
+    return after
