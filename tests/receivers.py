@@ -10,10 +10,11 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from typing import Any, cast
+from typing import Any
 
 from aiosmtpd.controller import Controller
 
+from tests.served.team import free_port
 from tests.world import eventually
 
 
@@ -99,14 +100,13 @@ async def mail_server() -> AsyncGenerator[Mailbox]:
 
     class Handler:
         async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  # aiosmtpd's name
-            there.messages.append(cast("EmailMessage", message_from_bytes(envelope.content, policy=policy.default)))
+            there.messages.append(message_from_bytes(envelope.content, policy=policy.default))
             return "250 OK"
 
-    there = Mailbox(0)
-    controller = Controller(Handler(), hostname="127.0.0.1", port=0)
+    there = Mailbox(free_port())
+    controller = Controller(Handler(), hostname="127.0.0.1", port=there.port)
     controller.start()
     try:
-        there.port = controller.server.sockets[0].getsockname()[1]  # pyright: ignore
         yield there
     finally:
         controller.stop()

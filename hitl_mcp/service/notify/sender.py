@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from urllib.parse import urlsplit
 
 from sqlalchemy import bindparam, select
 
@@ -13,7 +14,7 @@ from hitl_mcp.contract.states import Channel as Way
 from hitl_mcp.errors import BadRequest
 from hitl_mcp.service import rows
 from hitl_mcp.service.actors import Person
-from hitl_mcp.service.context import Services
+from hitl_mcp.service.context import Keys, Services
 from hitl_mcp.service.membership import answers_in
 from hitl_mcp.service.notify import apprise_url, channels, web_push
 from hitl_mcp.service.notify.card import TEST, Card, Told, card_of, test_card
@@ -25,6 +26,8 @@ from hitl_mcp.service.store.tables import loops, requests, users
 MAX_NAME = 100
 SCHEDULE = (0, 15, 60, 5 * 60)
 """Seconds before each attempt; later nobody needs to hear of it."""
+_NOBODY = "mailto:hitl_mcp@example.com"
+"""Whom a browser's service can turn to about a service that only its own machine reaches."""
 _about = (
     select(requests, loops.c.name.label("loop"), users.c.time_zone)
     .join(loops, loops.c.id == requests.c.loop_id)
@@ -150,8 +153,13 @@ class MessageSender:
         body = web_push.payload(message.card, message.path, message.tag, message.waiting)
         return await web_push.send(
             message.channel.address, body, self._services.outgoing, secret=keys.proof_secret,
-            subject=keys.public_address, topic=message.tag,
+            subject=_subject(keys), topic=message.tag,
         )  # fmt: skip
+
+
+def _subject(keys: Keys) -> str:
+    """Whom a browser's service can turn to: an https host without a port, or a mail address."""
+    return f"https://{urlsplit(keys.public_address).hostname}" if keys.is_secure else _NOBODY
 
 
 def _keep(tx: Tx, channel_id: str, outcome: Outcome) -> None:
