@@ -16,7 +16,6 @@ from starlette.routing import Route
 from hitl_mcp.errors import BadRequest, Conflict, NotFound
 from hitl_mcp.service.clock import maybe_moment, moment
 from hitl_mcp.service.context import Services
-from hitl_mcp.service.inbox.characters import invisible_in
 from hitl_mcp.service.inbox.files import file_route
 from hitl_mcp.service.inbox.forms import text_of
 from hitl_mcp.service.inbox.render import page
