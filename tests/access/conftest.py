@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser
@@ -29,3 +30,9 @@ async def gallery(chrome: Browser, tmp_path_factory: pytest.TempPathFactory) -> 
     """A team's server with something of everything, and its people's browsers."""
     async with open_gallery(tmp_path_factory.mktemp("gallery"), chrome) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def folder_of(gallery: Gallery) -> Path:
+    """Where the gallery's data is."""
+    return Path(gallery.held["folder"])

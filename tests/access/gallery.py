@@ -14,12 +14,12 @@ from typing import Any
 
 import httpx2
 from playwright.async_api import Browser, BrowserContext
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from hitl_mcp.contract import routes
 from hitl_mcp.sdk.endpoint import Endpoint
 from hitl_mcp.sdk.local import ask
-from hitl_mcp.service.store.tables import members
+from hitl_mcp.service.store.tables import members, requests
 from tests.inbox.test_answers import TYPES
 from tests.inbox.test_forms import FIELDS
 from tests.served.pictures import picture_server
@@ -191,7 +191,15 @@ async def _questions(gallery: Gallery) -> None:
         file_name=f"{RTL}.pdf", video_urls=["https://files.example/v.mp4"], audio_url="https://files.example/a.mp3",
     )  # fmt: skip
     asked["late"] = await gallery.ask("Due?", due_at="2020-01-01T00:00:00Z", context={"wide": [LONG] * 3})
-    asked["elsewhere"] = await gallery.ask("The owner's own question", loop_id=gallery.own_loop)
+    asked["elsewhere"] = await gallery.ask("The owner's own question 1", loop_id=gallery.own_loop)
+    await gallery.ask("The owner's own question 2", loop_id=gallery.own_loop)
+    gallery.held["digest"] = await _similar(gallery, asked["elsewhere"])
+    asked["elsewhere closed"] = await gallery.ask("The owner's own question, answered", loop_id=gallery.own_loop)
+    await owner.answer(asked["elsewhere closed"], "approve", comment="The owner's own question and comment")
+    asked["alike"] = await gallery.ask("Delete host 17?", context={"size": 1})
+    for number in (18, 19):
+        await gallery.ask(f"Delete host {number}?", context={"size": number, RTL: LONG})
+    gallery.held["alike"] = await _similar(gallery, asked["alike"])
     for name, reviewer in {"claimed by me": ruth, "claimed by another": owner}.items():
         asked[name] = await gallery.ask(f"One that is {name}")
         await reviewer.do(routes.REQUEST_CLAIM, asked[name])
@@ -207,6 +215,12 @@ async def _questions(gallery: Gallery) -> None:
     asked["changed"] = await gallery.ask("The old text", context={"old": 1})
     change = {"request_text": f"The new text {RTL}", "context": {"new": [LONG]}, "priority": "high"}
     await gallery.call("PATCH", routes.REQUEST.format(request_id=asked["changed"]), change)
+
+
+async def _similar(gallery: Gallery, request_id: str) -> str:
+    """What the request has in common with others; part of an address."""
+    found = select(requests.c.similar).where(requests.c.id == request_id)
+    return str(await gallery.on.services.store.read(lambda tx: tx.connection.execute(found).scalar()))
 
 
 def token_of(page: str) -> str:

@@ -165,6 +165,8 @@ PLACES: dict[str, Place] = {
     "the keys at a request": Place(_one("approval"), REVIEWER, _keys_shown, nightly=True),
     "the history": Place("/history"),
     "the history, narrowed": Place("/history?q=Answered&status=completed", VIEWER),
+    "alike": Place("/similar/{alike}"),
+    "alike for a viewer": Place("/similar/{alike}", VIEWER, nightly=True),
     "being reached": Place("/reach", then=_everything_open),
     "a channel that does not exist": Place("/reach", REVIEWER, _unknown_channel),
     "the people": Place("/people", OWNER),

@@ -95,7 +95,8 @@ def _values(gallery: Gallery, request: str) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _filled(path: str, values: dict[str, str]) -> str:
+def filled(path: str, values: dict[str, str]) -> str:
+    """A route's address with these values; what has none gets an id that nobody has."""
     return re.sub(r"\{(\w+)(:\w+)?\}", lambda found: values.get(found[1], "a" * 24), path)
 
 
@@ -108,11 +109,12 @@ async def _fetch(client: httpx2.AsyncClient, method: str, path: str, **more: Any
 
 async def _crawl(gallery: Gallery, who: str) -> dict[str, httpx2.Response]:
     """Follow every link of every page from the first, and every route, by GET and HEAD."""
-    wanted = ["/", "/sign-in"]
+    wanted = ["/", "/sign-in", f"/?loop={gallery.own_loop}", f"/history?loop={gallery.own_loop}", "/?q=own+question",
+              "/history?q=own+question", "/history?who=anyone", f"/similar/{gallery.held['digest']}"]  # fmt: skip
     for name in ("approval", "approve", "words", "elsewhere", "claimed by another"):
         values = _values(gallery, name)
         for app in (create_inbox(gallery.on.services), create_api(gallery.on.services)):
-            wanted += [_filled(path, values) for method, path in walk(app) if method == "GET"]
+            wanted += [filled(path, values) for method, path in walk(app) if method == "GET"]
     found: dict[str, httpx2.Response] = {}
     async with gallery.http(who) as client:
         while wanted:
@@ -131,12 +133,6 @@ async def _crawl(gallery: Gallery, who: str) -> dict[str, httpx2.Response]:
                     if f"{to.scheme}://{to.netloc}" == gallery.origin:
                         wanted.append(to.path + (f"?{to.query}" if to.query else ""))
     return found
-
-
-@pytest.fixture(scope="module")
-def folder_of(gallery: Gallery) -> Path:
-    """Where the gallery's data is."""
-    return Path(str(gallery.held["folder"]))
 
 
 @pytest.mark.parametrize("who", [OWNER, REVIEWER, VIEWER, NEWCOMER, STRANGER])
@@ -169,7 +165,7 @@ async def test_an_agents_gets_change_nothing_and_show_nobody_elses(gallery: Gall
                     for method, path in walk(app):
                         if method != "GET":
                             continue
-                        url = _filled(path, values)
+                        url = filled(path, values)
                         for verb in ("GET", "HEAD") if url not in STREAMS else ("GET",):
                             answer = await _fetch(client, verb, url, params={"timeout": 0})
                             assert answer.status_code < 500, f"{verb} {url}: {answer.status_code}"
@@ -192,7 +188,7 @@ async def test_forms_are_refused_without_their_token_and_from_elsewhere(gallery:
         for who in (OWNER, STRANGER):
             async with gallery.http(who, **headers) as client:
                 for path in sorted(posts):
-                    url = _filled(path, values)
+                    url = filled(path, values)
                     if not headers and (path in MAY_POST_WITHOUT_A_TOKEN or path.startswith("/join/")):
                         continue
                     status = (await client.post(url, data=body)).status_code
