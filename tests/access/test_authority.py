@@ -124,3 +124,20 @@ async def test_the_owner_may(gallery: Gallery) -> None:
         token = {"token": token_of((await client.get("/")).text)}
         body = token | _body(gallery, request, gallery.on.services.account.user_id)
         assert (await client.post(f"/requests/{request}/decision", data=body)).status_code == 303
+
+
+async def test_a_form_takes_no_more_than_the_api(gallery: Gallery, folder_of: Path) -> None:
+    """Lengths and characters: what is said beside an answer is bounded as the answer is (H24, H42)."""
+    request, me = gallery.asked["hidden"], gallery.people[REVIEWER].user_id
+    async with gallery.http(REVIEWER) as client:
+        token = {"token": token_of((await client.get("/")).text)}
+        before = contents(folder_of)
+        for path, good in {"hand": {"whom": me, "note": "x"}, "ask": {"question": "x"},
+                           "decision": {"revision": "1", "answer": "approve", "comment": "x"}}.items():  # fmt: skip
+            long = list(good)[-1]
+            for text in ("x" * 2001, "a\x00b"):
+                body = token | good | {long: text}
+                answer = await client.post(f"/requests/{request}/{path}", data=body)
+                assert answer.status_code == 422, (path, text[:5], answer.status_code)
+        wrong = differences(before, contents(folder_of))
+    assert not wrong, wrong

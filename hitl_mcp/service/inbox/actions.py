@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
+from pydantic import ValidationError
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from hitl_mcp.contract.ids import is_id
-from hitl_mcp.contract.models import MAX_COMMENT
+from hitl_mcp.contract.reviewing import AskedBack, Reassignment
 from hitl_mcp.errors import AnswerRejected, BadRequest, Conflict, NotFound, ServiceFault
 from hitl_mcp.service import rows
 from hitl_mcp.service.context import Services
@@ -130,10 +131,12 @@ class Requests:
         """Ask another member first, or nobody in particular."""
 
         async def act(visit: Visit, request_id: str, form: FormData) -> object:
-            whom = text_of(form, "whom")
-            if whom and not is_id(whom):
-                raise BadRequest("Choose who it is handed to")
-            return await self._acts.reassign(visit.person, request_id, whom or None, text_of(form, "note").strip())
+            given = {"user_id": text_of(form, "whom") or None, "note": text_of(form, "note").strip()}
+            try:
+                wanted = Reassignment.model_validate(given)
+            except ValidationError:
+                raise BadRequest(_("Choose who it is handed to, and write at most 2,000 characters")) from None
+            return await self._acts.reassign(visit.person, request_id, wanted.user_id, wanted.note)
 
         return await self._done(request, act)
 
@@ -141,10 +144,11 @@ class Requests:
         """Ask the agent before deciding."""
 
         async def act(visit: Visit, request_id: str, form: FormData) -> object:
-            question = text_of(form, "question").strip()
-            if not question or len(question) > MAX_COMMENT:
-                raise BadRequest(_("Write what the agent is to explain, in at most 2,000 characters"))
-            return await self._acts.ask_back(visit.person, request_id, question)
+            try:
+                asked = AskedBack.model_validate({"question": text_of(form, "question").strip()})
+            except ValidationError:
+                raise BadRequest(_("Write what the agent is to explain, in at most 2,000 characters")) from None
+            return await self._acts.ask_back(visit.person, request_id, asked.question)
 
         return await self._done(request, act)
 
