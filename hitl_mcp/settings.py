@@ -108,6 +108,23 @@ class Settings(BaseSettings):
         AfterValidator(_absolute_or_none),
         Field(description="folder with translations of the pages, LANGUAGE/LC_MESSAGES/messages.mo"),
     ] = None
+    retention_days: Annotated[
+        int | None,
+        Field(ge=1, description="closed requests lose their texts after so many days; unset: never"),
+    ] = None
+    retention: Annotated[
+        Literal["delete", "archive"], Field(description="archive: what is emptied is written to a file before")
+    ] = "delete"
+    retention_dir: Annotated[
+        Path | None,
+        AfterValidator(_absolute_or_none),
+        Field(description="folder of the archive; unset: `archive` in the data folder"),
+    ] = None
+    anchor_dir: Annotated[
+        Path | None,
+        AfterValidator(_absolute_or_none),
+        Field(description="folder for the event log's anchors and their key; unset: the data folder, with SQLite"),
+    ] = None
     api_key: Annotated[SecretStr | None, Field(description="of the HITL.sh cloud or a team's server")] = None
     base_url: Annotated[
         str | None,
@@ -157,7 +174,7 @@ def service_environment(settings: Settings) -> dict[str, str]:
     }
     for name in ("port", "open_browser", "notify", "inbox_host", "idle_seconds", "log_level", "public_url",
                  "allowed_hosts", "cors_origins", "rate_limit", "loop_aliases", "outgoing_allow",
-                 "locales"):  # fmt: skip
+                 "locales", "retention_days", "retention", "retention_dir", "anchor_dir"):  # fmt: skip
         if (value := getattr(settings, name)) not in (None, ""):
             kept[f"HITL_{name.upper()}"] = str(value)
     kept["HITL_DATA_DIR"] = str(settings.data_dir)

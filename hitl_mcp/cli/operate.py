@@ -19,7 +19,8 @@ MOST_WORDS = 1_000
 
 @main.command()
 @click.argument("request_id", required=False)
-def doctor(request_id: str | None) -> None:
+@click.option("--production", is_flag=True, help="Also check what a team forgets before it relies on the service.")
+def doctor(request_id: str | None, production: bool) -> None:
     """Check the backend in use, its key, budget, loops and people; with REQUEST_ID also why that request waits.
 
     Exit code 1 when something is broken.
@@ -28,7 +29,7 @@ def doctor(request_id: str | None) -> None:
 
     async def work() -> bool:
         broken = False
-        async for found in examine(read_settings(), request_id):
+        async for found in examine(read_settings(), request_id, production=production):
             click.echo(f"{found.level:5} {found.subject}: {one_line(found.words, MOST_WORDS)}")
             broken = broken or found.level == "fail"
         return broken

@@ -40,6 +40,58 @@ class Checks(BaseModel):
     warnings: list[Text]
 
 
+class LoopReadiness(BaseModel):
+    """A loop, as somebody looks at it who is about to rely on it.
+
+    Attributes:
+        reviewers: active people who may answer.
+        tried: how many of them have ever answered here.
+    """
+
+    name: str
+    reviewers: int
+    tried: int
+    guidelines: bool
+    ladder: bool
+
+
+class Production(BaseModel):
+    """What `hitl-mcp doctor --production` judges (compatibility section 7). Moments are milliseconds since 1970.
+
+    Attributes:
+        timeouts: requests that ever ended because nobody answered, so that somebody has seen what the default does.
+        asked: requests of the last 30 days, `repeatable` of them with an `Idempotency-Key`.
+        told: people of loops with a channel of their own, of `people` in all.
+        metrics_keys: keys that may read the metrics.
+        failed_deliveries: webhooks and messages given up within 30 days.
+    """
+
+    loops: list[LoopReadiness]
+    endpoints: int
+    disabled_endpoints: int
+    callbacks: int
+    timeouts: int
+    asked: int
+    repeatable: int
+    median_seconds: float | None
+    people: int
+    told: int
+    failing_channels: int
+    failed_deliveries: int
+    metrics_keys: int
+    retention_days: int | None
+    anchored_at: int | None
+    anchors_outside: bool
+    backed_up_at: int | None
+    now: int
+
+
+class RetentionRun(BaseModel):
+    """Run it now; `dry_run` only counts."""
+
+    dry_run: bool = False
+
+
 class NewBackup(BaseModel):
     """Where the copy goes: an absolute path on the service's machine; nothing may be there yet."""
 

@@ -20,6 +20,7 @@ class Scope(StrEnum):
     REQUESTS_READ = "requests:read"
     REQUESTS_WRITE = "requests:write"
     WEBHOOKS_WRITE = "webhooks:write"
+    METRICS_READ = "metrics:read"
 
 
 DEFAULT_SCOPES = (Scope.LOOPS_READ, Scope.REQUESTS_READ, Scope.REQUESTS_WRITE)

@@ -13,6 +13,8 @@ from hitl_mcp.contract.states import Assurance
 from hitl_mcp.service.clock import Clock
 from hitl_mcp.service.feed import Feed
 from hitl_mcp.service.lifecycle import Lifecycle
+from hitl_mcp.service.operating.daily import Daily
+from hitl_mcp.service.operating.metrics import Metrics
 from hitl_mcp.service.outgoing.guard import Outgoing
 from hitl_mcp.service.people import LocalAccount
 from hitl_mcp.service.store import Store
@@ -100,6 +102,8 @@ class Services:
     open_inbox: Callable[[str | None], Awaitable[bool]]
     outgoing: Outgoing
     fetching: anyio.Semaphore
+    metrics: Metrics
+    daily: Daily
     warnings: list[str] = field(default_factory=list[str])
     rate_limit: int | None = None
     loop_aliases: dict[str, str] = field(default_factory=dict[str, str])

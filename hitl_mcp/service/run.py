@@ -38,6 +38,9 @@ from hitl_mcp.service.notify.browser import BrowserOpener
 from hitl_mcp.service.notify.desktop import Desktop
 from hitl_mcp.service.notify.people import MESSAGE
 from hitl_mcp.service.notify.sender import MessageSender
+from hitl_mcp.service.operating.daily import Daily
+from hitl_mcp.service.operating.metrics import Measured, Metrics
+from hitl_mcp.service.operating.retention import Retention
 from hitl_mcp.service.outbox.base import Sender
 from hitl_mcp.service.outbox.courier import Courier
 from hitl_mcp.service.outgoing.guard import Outgoing
@@ -141,13 +144,13 @@ async def running(
             usable=alone and can_show_a_browser(),
         )  # fmt: skip
         stack.callback(opener.clean)
-        stopping = anyio.Event()
+        stopping, metrics = anyio.Event(), Metrics(store)
         outgoing, allow = await _outgoing(stack, store, settings)
         services = Services(
             store=store, lifecycle=lifecycle, feed=feed, clock=storage.clock, account=account, keys=keys,
             presence=Presence(), started_at=storage.clock(), hosted_by=hosted_by, stopping=stopping,
             open_inbox=opener.open, outgoing=outgoing, allow_outgoing=None if folder is None else allow,
-            fetching=anyio.Semaphore(FETCHES),
+            fetching=anyio.Semaphore(FETCHES), metrics=metrics, daily=_daily(settings, storage),
             warnings=list(storage.warnings), rate_limit=settings.rate_limit, loop_aliases=settings.aliases,
             cors_origins=listed(settings.cors_origins), database=storage.database, back_up=storage.back_up,
             locales=settings.locales,
@@ -156,13 +159,15 @@ async def running(
 
         courier = _courier(services, storage) if hosted_by != CONSOLE else None
         mcp = await stack.enter_async_context(mount(keys)) if mount is not None else None
-        app: ASGIApp = create_app(services, mcp)
+        app: ASGIApp = Measured(create_app(services, mcp), metrics.process)
         server = _server(LoggedRequests(app) if hosted_by == SERVE else app)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(feed.run)
             tasks.start_soon(timers.run)
             if courier is not None:
                 tasks.start_soon(courier.run, stopping)
+            if hosted_by != CONSOLE:
+                tasks.start_soon(services.daily.run)
             if storage.listen is not None:
                 tasks.start_soon(storage.listen)
             if folder is not None:
@@ -185,6 +190,15 @@ async def running(
                     if courier is not None:
                         await courier.ended.wait()
                 tasks.cancel_scope.cancel()
+
+
+def _daily(settings: Settings, storage: Storage) -> Daily:
+    retention = None
+    if settings.retention_days is not None:
+        folder = settings.retention_dir or settings.data_dir / "archive"
+        retention = Retention(storage.store, settings.retention_days, settings.retention, folder)
+    outside = settings.anchor_dir or (storage.folder.path if storage.folder is not None else None)
+    return Daily(storage.store, outside, retention)
 
 
 def _open_sockets(stack: AsyncExitStack, settings: Settings, folder: DataFolder | None, hosted_by: str) -> _Sockets:

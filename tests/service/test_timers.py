@@ -54,6 +54,9 @@ class LateReads:
         """See `Store`."""
         return await self._store.scan(unit)
 
+    async def scrub(self) -> None:
+        """See `Store`."""
+
     def on_commit(self, listener: Callable[[list[Notice]], None]) -> None:
         """See `Store`."""
         self._store.on_commit(listener)

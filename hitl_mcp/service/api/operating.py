@@ -13,6 +13,7 @@ from hitl_mcp.contract.operating import NewBackup
 from hitl_mcp.contract.text import STORABLE
 from hitl_mcp.errors import BadRequest, NotConfigured
 from hitl_mcp.service.checks import checks
+from hitl_mcp.service.operating.production import note_backup, production
 from hitl_mcp.service.outgoing.addresses import AllowList
 from hitl_mcp.service.web.auth import ConsoleCaller, ServicesHere
 from hitl_mcp.service.web.envelope import reply
@@ -27,6 +28,13 @@ async def get_checks(console: ConsoleCaller, services: ServicesHere) -> Response
     return reply("Facts about the service", await checks(services))
 
 
+@router.get(routes.PRODUCTION)
+async def get_production(console: ConsoleCaller, services: ServicesHere) -> Response:
+    """What `hitl-mcp doctor --production` judges."""
+    facts = await services.store.scan(lambda tx: production(tx, services.daily))
+    return reply("Facts about the service's readiness", facts)
+
+
 @router.post(routes.BACKUP, status_code=201)
 async def create_backup(wanted: NewBackup, console: ConsoleCaller, services: ServicesHere) -> Response:
     """Copy the database while it is in use, then check the copy. Only a service on SQLite can (H17)."""
@@ -36,6 +44,7 @@ async def create_backup(wanted: NewBackup, console: ConsoleCaller, services: Ser
     if not target.is_absolute():
         raise BadRequest("Validation failed", "path must be absolute")
     size = await services.back_up(target)
+    await services.store.write(note_backup)
     return reply("Backup written and checked", {"path": str(target), "bytes": size}, status=201)
 
 

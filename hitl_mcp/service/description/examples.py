@@ -97,6 +97,7 @@ BODIES: dict[str, dict[str, Json]] = {
     "create_session": _only("A code", {"code": "K7QX-M2PA"}),
     "open_inbox": _only("Show one request first", {"request_id": REQUEST_ID}),
     "create_token": _only("A token for one page", {"expires_in": 600, "loop_ids": [LOOP_ID]}),
+    "run_retention": _only("Count first", {"dry_run": True}),
     "create_backup": _only("A new file", {"path": "/srv/backups/hitl.db"}),
     "create_key": _only("A key for one agent", {"name": "release agent", "scopes": ["loops:read", "requests:write"]}),
 }

@@ -13,9 +13,9 @@ from pydantic import BaseModel
 from hitl_mcp.contract import routes
 from hitl_mcp.contract.channels import Arrival, KnownChannel, KnownChannels
 from hitl_mcp.contract.local import ServiceStatus
-from hitl_mcp.contract.operating import Checks
+from hitl_mcp.contract.operating import Checks, Production
 from hitl_mcp.contract.tokens import AccessToken
-from hitl_mcp.service.description import shapes
+from hitl_mcp.service.description import operating, shapes
 from hitl_mcp.service.description import webhook_shapes as told
 from hitl_mcp.service.description.examples import ANSWERED, BY_CLIENT, CANCELLED, CLAIMED
 
@@ -259,6 +259,21 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("get", routes.READY): Operation("ready", "Whether it can work", _one(200, "It can", shapes.Version), {}),
     ("get", routes.CHECKS): Operation(
         "get_checks", "Facts about the service", _one(200, "What the doctor judges", Checks), {}),
+    ("get", routes.PRODUCTION): Operation(
+        "get_production", "Facts about readiness", _one(200, "What the doctor judges", Production), {}),
+    ("get", routes.METRICS): Operation(
+        "read_metrics", "Prometheus metrics", _one(200, "The metrics", shapes.Nothing), {}, "text/plain"),
+    ("get", routes.FIGURES): Operation(
+        "read_figures", "A team's figures", _one(200, "The figures", operating.TeamFigures), {404: "Loop not found"}),
+    ("get", routes.LOG): Operation(
+        "read_log", "Read the whole event log", _one(200, "A page of it", operating.LogPage), {}),
+    ("post", routes.ANCHORS): Operation(
+        "create_anchor", "Anchor the event log", _one(201, "Taken", operating.AnchorTaken),
+        {503: "The anchors could not be written outside the database"}),
+    ("post", routes.RETENTION): Operation(
+        "run_retention", "Empty old requests", _one(200, "How many", operating.Emptied),
+        {400: "HITL_RETENTION_DAYS is not set where the service runs, so everything is kept",
+         503: "The archive could not be written, so nothing more was removed"}),
     ("post", routes.BACKUP): Operation(
         "create_backup", "Copy the database", _one(201, "The checked copy", shapes.Backup),
         {400: "path must be absolute", 503: "The copy could not be written"}),

@@ -14,6 +14,7 @@ from hitl_mcp.service.context import Services
 from hitl_mcp.service.inbox import view
 from hitl_mcp.service.inbox.actions import Requests
 from hitl_mcp.service.inbox.doors import Doors
+from hitl_mcp.service.inbox.figures import FiguresPage
 from hitl_mcp.service.inbox.files import static_route
 from hitl_mcp.service.inbox.headers import SecureHeaders
 from hitl_mcp.service.inbox.listing import Lists
@@ -27,7 +28,10 @@ from hitl_mcp.service.inbox.texts import Languages, _
 
 def create_inbox(services: Services) -> ASGIApp:
     """The inbox of one running service."""
-    parts = (Lists(services), Requests(services), Similar(services), Doors(services), Team(services), Reach(services))
+    parts = (
+        Lists(services), Requests(services), Similar(services), Doors(services), Team(services), Reach(services),
+        FiguresPage(services),
+    )  # fmt: skip
     routes = [route for part in parts for route in part.routes()]
     app = Starlette(routes=[*routes, Route("/live", Live(services)), static_route()])
     app.state.is_team = services.keys.is_team

@@ -42,6 +42,7 @@ _HAPPENED = {
     "asked": N_("{who} asked the agent"),
     "answered_back": N_("{who} answered (revision {revision})"),
     "escalated": N_("Escalated (revision {revision})"),
+    "dropped": N_("Its texts were removed, because their time was over"),
 }
 """What an entry of the log says to a person, by its type."""
 _QUOTED = {"reassigned": "note", "asked": "question", "answered_back": "answer", "escalated": "reason"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, cast
 
 from hitl_mcp.contract.answers import (
@@ -48,6 +48,11 @@ def when(at: datetime, now: datetime) -> str:
     return _("{day} {month} {year}, {time}").format(day=here.day, month=month, year=here.year, time=f"{here:%H:%M}")
 
 
+def day(of: date) -> str:
+    """A day without its year, short enough for a plot: `17 Oct`."""
+    return f"{of.day} {_(_MONTHS[of.month - 1])[:3]}"
+
+
 def exactly(at: datetime) -> str:
     """A moment with its time zone."""
     return f"{at.astimezone():%Y-%m-%d %H:%M:%S %Z}"
@@ -56,11 +61,12 @@ def exactly(at: datetime) -> str:
 def left(at: datetime, now: datetime) -> str:
     """How long until a moment, or since. `countdown.js` says it in the same words."""
     seconds = int((at - now).total_seconds())
-    words = _span(abs(seconds))
+    words = span(abs(seconds))
     return (_("in {span}") if seconds > 0 else _("{span} ago")).format(span=words)
 
 
-def _span(seconds: int) -> str:
+def span(seconds: int) -> str:
+    """A length of time in words: `4 min 5 s`, `3 h 20 min`, `2 days`."""
     minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86_400
     if seconds < 60:
         return _("{seconds} s").format(seconds=seconds)

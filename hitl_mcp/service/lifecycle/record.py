@@ -1,35 +1,26 @@
 """The append-only event log with a hash chain per request (D6, H24).
 
-An entry's hash covers its predecessor's hash, its place, actor and time, and the hash of its data; so the data can be
-dropped later without breaking the chain. Until heads are anchored outside the database this detects accidents and
-partial edits, not a rewrite of everything by whoever owns the file.
+How hashes are made stands in `contract/chain.py`. A chain detects accidents and partial edits; a rewrite of everything
+by whoever owns the file is detected by the anchors that are kept outside the database (`operating/anchors.py`).
 """
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 from sqlalchemy import bindparam, insert, select
 
+from hitl_mcp.contract.chain import FIRST, chain_hash, data_hash
 from hitl_mcp.contract.text import canonical
 from hitl_mcp.service.store.base import Notice, Tx
 from hitl_mcp.service.store.tables import events
 from hitl_mcp.service.webhooks import fan_out
 
-FIRST = "0" * 64
 REVISING = ("changed", "answered_back", "escalated")
 """Entries that make a new revision. Their data holds `revision`, and `before` and `after` of what became different."""
 
 _insert = insert(events).returning(events.c.position, fan_out.WANTED)
 _head = select(events.c.hash).where(events.c.request_id == bindparam("request_id"), events.c.seq == bindparam("seq"))
-
-
-def chain_hash(previous: str, request_id: str, seq: int, kind: str, actor: str, at: int, data_hash: str) -> str:
-    """The hash of one entry, in hex."""
-    return hashlib.sha256(
-        "|".join((previous, request_id, str(seq), kind, actor, str(at), data_hash)).encode()
-    ).hexdigest()
 
 
 def note(tx: Tx, request_id: str, seq: int, kind: str, actor: str, data: dict[str, Any]) -> None:
@@ -47,7 +38,7 @@ def note(tx: Tx, request_id: str, seq: int, kind: str, actor: str, data: dict[st
     else:
         previous = tx.connection.execute(_head, {"request_id": request_id, "seq": seq - 1}).scalar_one()
     text = canonical(data)
-    data_hash = hashlib.sha256(text.encode()).hexdigest()
+    of_data = data_hash(text)
     entry = {
         "request_id": request_id,
         "seq": seq,
@@ -55,9 +46,9 @@ def note(tx: Tx, request_id: str, seq: int, kind: str, actor: str, data: dict[st
         "actor": actor,
         "at": tx.now,
         "data": text,
-        "data_hash": data_hash,
+        "data_hash": of_data,
         "previous_hash": previous,
-        "hash": chain_hash(previous, request_id, seq, kind, actor, tx.now, data_hash),
+        "hash": chain_hash(previous, request_id, seq, kind, actor, tx.now, of_data),
     }
     position, wanted = tx.connection.execute(_insert, entry).one()
     tx.notices.append(Notice(position, request_id))

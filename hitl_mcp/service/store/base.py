@@ -69,6 +69,10 @@ class Store(Protocol):
         """Run a unit that may read many rows, without holding up the event loop."""
         ...
 
+    async def scrub(self) -> None:
+        """Leave no byte of what was deleted or overwritten in the database's files, as far as it is ours to do."""
+        ...
+
     def on_commit(self, listener: Callable[[list[Notice]], None]) -> None:
         """Call `listener` on the event loop with the notices of each durable commit."""
         ...

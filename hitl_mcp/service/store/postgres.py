@@ -135,6 +135,9 @@ class PostgresStore:
 
         return await self._submit(work)
 
+    async def scrub(self) -> None:
+        """See `Store`: dead rows are the server's; its autovacuum, or VACUUM FULL, takes them away."""
+
     def now(self) -> int:
         """The time that units see, as far as it is known without asking: milliseconds since 1970.
 

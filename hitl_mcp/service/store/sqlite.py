@@ -47,6 +47,7 @@ def _engine(path: Path, *, read_only: bool) -> Engine:
         if not read_only:
             raw.execute("PRAGMA journal_mode = WAL")
             raw.execute("PRAGMA synchronous = FULL")
+            raw.execute("PRAGMA secure_delete = ON")  # what retention removes is overwritten with zeros
             if sys.platform == "darwin":  # elsewhere fsync is enough (H20)
                 raw.execute("PRAGMA fullfsync = ON")
                 raw.execute("PRAGMA checkpoint_fullfsync = ON")
@@ -123,6 +124,12 @@ class SQLiteStore:
                 self._readers.put(connection)
 
         return await anyio.to_thread.run_sync(work, limiter=self._limiter)
+
+    async def scrub(self) -> None:
+        """See `Store`: deleted content is zeroed in the file, and the write-ahead log is emptied into it."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._writer.checkpoint(future)
+        await future
 
     def _read(self, connection: Connection, unit: Unit[T]) -> T:
         try:

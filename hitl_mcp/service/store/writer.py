@@ -42,6 +42,7 @@ class Job:
 
     Attributes:
         future: of the caller's event loop; only that loop may touch it.
+        alone: no unit, but the end of what the write-ahead log holds: it runs outside of every transaction.
     """
 
     unit: Unit[Any]
@@ -49,6 +50,7 @@ class Job:
     result: Any = None
     error: BaseException | None = None
     notices: list[Notice] = field(default_factory=list[Notice])
+    alone: bool = False
 
 
 class _TransactionLost(Exception):
@@ -94,6 +96,16 @@ class GroupWriter:
                 raise ServiceFault("Too much is being written at once", {"retry_after": RETRY_AFTER_SECONDS})
             self._jobs.put(Job(unit, future))
 
+    def checkpoint(self, future: asyncio.Future[Any]) -> None:
+        """Queue moving the write-ahead log into the file and emptying it; fails while somebody reads for long.
+
+        Raises: ServiceFault (503) when the service is ending.
+        """
+        with self._gate:
+            if not self._accepting:
+                raise ServiceFault("The service is ending. Try again in a moment; it is started when needed")
+            self._jobs.put(Job(lambda _: None, future, alone=True))
+
     def close(self, timeout: float) -> None:
         """Refuse new units and finish the queued ones, for at most `timeout` seconds (H26)."""
         with self._gate:
@@ -110,7 +122,10 @@ class GroupWriter:
         while (job := self._jobs.get()) is not None:
             group = [job]
             try:
-                self._commit(group, more=self._next)
+                if job.alone:
+                    self._empty_log(job)
+                else:
+                    self._commit(group, more=self._next)
             except BaseException as error:  # boundary: this thread must outlive any fault, and no caller may hang
                 log.exception("The writer met an unexpected fault")
                 self._abandon()
@@ -125,7 +140,16 @@ class GroupWriter:
             return None
         if job is _STOP:  # put it back for the outer loop: what came before it is served first
             self._jobs.put(_STOP)
+        elif job is not None and job.alone:  # its turn may come later, but not inside a transaction
+            self._jobs.put(job)
+            return None
         return job
+
+    def _empty_log(self, job: Job) -> None:
+        busy = self._raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        if busy:
+            job.error = ServiceFault("The write-ahead log is being read and was not emptied. Try again in a moment")
+        self._deliver([job])
 
     def _commit(self, group: list[Job], more: Callable[[], Job | None]) -> None:
         """Run the group's jobs and any that `more` brings in one transaction, then deliver."""

@@ -15,8 +15,10 @@ from hitl_mcp.service.api import (
     keys,
     local,
     loops,
+    measures,
     members,
     operating,
+    record,
     requests,
     reviews,
     templates,
@@ -39,7 +41,7 @@ EXPOSED = ["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "R
 
 PARTS = (
     requests, first_generation, loops, members, templates, webhooks, reviews, events, local, channels, keys, tokens,
-    health, operating,
+    health, operating, record, measures,
 )  # fmt: skip
 
 

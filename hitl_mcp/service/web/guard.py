@@ -23,7 +23,9 @@ from hitl_mcp.service.context import Keys
 MAX_BODY_BYTES = 1_048_576
 MAX_NONCE = 100
 
-_API = re.compile(r"/v1/|/qr/|/loops(/|$)|/requests/[^/]+/(response|status)$|(/docs(/|$)|/openapi\.json$|/llms\.txt$)")
+_API = re.compile(
+    r"/v1/|/qr/|/loops(/|$)|/requests/[^/]+/(response|status)$|(/docs(/|$)|/openapi\.json$|/llms\.txt$|/metrics$)"
+)
 _MCP = re.compile(r"/(mcp|sse|messages)(/|$)")
 _ANYWHERE = (HEALTH, READY)
 """Answered under any host name: load balancers ask by address, and the answer tells nothing."""
