@@ -18,6 +18,7 @@ from hitl_mcp.errors import BadRequest
 from hitl_mcp.sdk.local import ask
 from hitl_mcp.service.operating.anchors import FILE, KEY
 from hitl_mcp.verify import Report, verify
+from tests.inbox.test_languages import speaking
 from tests.world import SimulatedClock, World, sign_in, world
 
 pytestmark = pytest.mark.anyio
@@ -161,6 +162,10 @@ async def test_retention_leaves_the_record_and_no_byte_of_the_words(folder: Path
         lines = await exported(here)
         left = await here.agent.get_request(asked.request_id)
         approved = [item for item in await here.agent.list_requests() if item.decision == "approved"]
+        async with speaking(here, "en") as browser:
+            for path in ("/", f"/requests/{asked.request_id}", f"/requests/{approved[0].id}", "/history"):
+                page = await browser.get(path)
+                assert page.status_code == 200 and MARK not in page.text, path
         assert (await here.agent.get_request(open_one.request_id)).request_text.startswith("young")
         for path in (folder / "hitl.db", folder / "hitl.db-wal"):
             assert MARK.encode() not in path.read_bytes(), path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -33,7 +33,7 @@ async def read_metrics(request: Request, agent: MetricsReader, services: Service
 async def read_figures(
     agent: RequestReader,
     services: ServicesHere,
-    days: Annotated[Literal[7, 30, 90], Query(description="How many days, today among them")] = 30,
+    days: Annotated[int, Query(ge=1, le=90, description="How many days, today among them")] = 30,
     loop_id: Annotated[
         str | None, Query(pattern=r"^[0-9a-fA-F]{24}$", description="One loop; else all of the key's person")
     ] = None,

@@ -53,7 +53,7 @@ class FiguresPage:
             (_("Half decided within"), "–" if counted.median_seconds is None else span(int(counted.median_seconds))),
             (_("95 % decided within"), "–" if counted.p95_seconds is None else span(int(counted.p95_seconds))),
             (_("Waiting now"), f"{waiting:,}"),
-            (_("Timed out"), f"{timeouts:,} ({_percent(timeouts, closed)})"),
+            (_("Timed out"), f"{timeouts:,}\u2002{_percent(timeouts, closed)}"),
             (_("Escalations"), f"{counted.escalations:,}"),
             (_("Deliveries given up"), f"{counted.failed_deliveries:,}"),
         ]
@@ -90,7 +90,7 @@ class FiguresPage:
 
 
 def _percent(part: int, whole: int) -> str:
-    return f"{round(100 * part / whole)} %" if whole else "0 %"
+    return f"{round(100 * part / whole)}\u00a0%" if whole else "0\u00a0%"
 
 
 def _ages(counted: Figures) -> list[tuple[str, int, float]]:

@@ -133,7 +133,7 @@ class RequestPage:
 
 
 def _changes_since(history: Sequence[dict[str, Any]], seen: int) -> list[dict[str, Any]]:
-    return [entry["data"] for entry in history if entry["type"] in REVISING and entry["data"]["revision"] > seen]
+    return [entry["data"] for entry in history if entry["type"] in REVISING and entry["data"].get("revision", 0) > seen]
 
 
 def _history(

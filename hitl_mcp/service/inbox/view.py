@@ -92,9 +92,9 @@ def differences(entries: Sequence[dict[str, Any]]) -> list[Difference]:
     first: dict[str, Any] = {}
     last: dict[str, Any] = {}
     for entry in entries:
-        for name, value in entry["before"].items():
+        for name, value in entry.get("before", {}).items():
             first.setdefault(name, value)
-        last |= entry["after"]
+        last |= entry.get("after", {})
     names = {
         "request_text": _("Text"), "priority": _("Priority"), "context": _("Context"), "timeout_at": _("Deadline"),
         "due_at": _("Wanted by"), "response_config": _("Answers"), "default_response": _("Default"),

@@ -21,7 +21,15 @@ from hitl_mcp.service.store import Store
 
 KEPT_SECONDS = 5.0
 """Several scrapers, or an impatient one, cost the database one look."""
-_AREAS = {"v1": "api", "loops": "api", "mcp": "mcp", "sse": "mcp", "messages": "mcp", "static": "static"}
+_AREAS = {
+    "v1": "api",
+    "metrics": "api",
+    "loops": "api",
+    "mcp": "mcp",
+    "sse": "mcp",
+    "messages": "mcp",
+    "static": "static",
+}
 
 
 class ProcessMetrics:
