@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 from httpx2 import AsyncClient
-from playwright.async_api import Browser
+from playwright.async_api import Browser, ConsoleMessage
 from prometheus_client.parser import text_string_to_metric_families
 
 from hitl_mcp.contract import routes
 from hitl_mcp.errors import NotAllowed, NotFound
 from hitl_mcp.sdk.local import ask
 from tests.browser import browser
-from tests.inbox.visit import visiting
+from tests.inbox.visit import Visit, visiting
 from tests.world import WAIT, SimulatedClock, World, sign_in, world
 
 pytestmark = pytest.mark.anyio
@@ -31,7 +31,8 @@ HOSTILE = '<script>x</script>"\u202e'
 
 async def days_of_work(here: World, clock: SimulatedClock, days: int, each: int) -> dict[str, int]:
     """What a team does, and how often it came to what."""
-    dice, done = random.Random(7), dict.fromkeys(("approve", "reject", "needs_changes", "timeout", "cancelled"), 0)
+    dice = random.Random(7)
+    done: dict[str, int] = {"approve": 0, "reject": 0, "needs_changes": 0, "timeout": 0, "cancelled": 0}
     for day in range(days):
         began = clock.now
         for _ in range(max(1, each + dice.randrange(-each // 2, each // 2 + 1) - 3 * (day % 7 in (5, 6)))):
@@ -96,7 +97,7 @@ async def test_metrics_count_what_happened_for_who_may_read_them(folder: Path) -
 
 
 @asynccontextmanager
-async def at_the_inbox(here: World, chrome: Browser) -> AsyncGenerator[Any]:
+async def at_the_inbox(here: World, chrome: Browser) -> AsyncGenerator[Visit]:
     """Somebody signed in, in a browser of 1200 pixels."""
     async with visiting(here.found, chrome, viewport={"width": 1200, "height": 900}) as visit:
         yield visit
@@ -114,7 +115,12 @@ async def test_the_page_shows_what_was_done_to_people_of_the_loop_only(folder: P
         async with at_the_inbox(here, chrome) as visit:
             page = visit.page
             broken: list[str] = []
-            page.on("console", lambda said: broken.append(said.text) if said.type == "error" else None)
+
+            def heard(said: ConsoleMessage) -> None:
+                if said.type == "error":
+                    broken.append(said.text)
+
+            page.on("console", heard)
             await page.goto(f"{visit.origin}/figures?days=30")
             words = await visit.words()
             assert await page.locator("svg[role=img]").count() == 2

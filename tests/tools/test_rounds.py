@@ -175,7 +175,7 @@ async def test_a_call_goes_on_after_the_server_was_started_again_and_is_its_call
 async def test_another_process_of_one_database_goes_on_with_the_call(folder: Path, tmp_path: Path) -> None:
     user = User(folder, doing("cancel"))
     async with postgres.database() as url:
-        shared = {"database_url": SecretStr(url), "round_seconds": ROUND}
+        shared: dict[str, Any] = {"database_url": SecretStr(url), "round_seconds": ROUND}
         async with team(folder, **shared) as one, team(tmp_path / "other", **shared) as two:
             key = await one.key()
             async with team_client(one, key, user) as client:
