@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, closing
@@ -158,3 +159,21 @@ def contents(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
     """Everything the database holds, read beside the running service."""
     with closing(sqlite3.connect(f"{(folder / 'hitl.db').as_uri()}?mode=ro", uri=True)) as connection:
         return {name: connection.execute(f"SELECT * FROM {name} ORDER BY 1, 2").fetchall() for name in TABLES}
+
+
+@asynccontextmanager
+async def browsing(found: Found, **headers: str) -> AsyncGenerator[httpx2.AsyncClient]:
+    """A signed-in person without a browser: pages come as text, and nothing follows by itself."""
+    origin = await origin_of(found)
+    known = {"Host": origin.split("://")[1], "Origin": origin, **headers}
+    async with httpx2.AsyncClient(base_url=found.address, headers=known, timeout=WAIT) as client:
+        made = await client.post("/sign-in", data={"code": await new_code(found)})
+        client.headers["Cookie"] = f"hitl_session={made.cookies['hitl_session']}"
+        yield client
+
+
+def token_in(page: str) -> str:
+    """What a form of this page carries."""
+    found = re.search(r'name="token" value="([0-9a-f]+)"', page)
+    assert found is not None, page
+    return found[1]

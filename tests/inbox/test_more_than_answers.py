@@ -1,0 +1,139 @@
+"""What a person does beside answering one request: taking back, handing on, asking back, answering many at once."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from hitl_mcp.contract.states import Status
+from tests.inbox.visit import ask_for, browsing, change, now, token_in, visiting
+from tests.service.stage import add_person, stage
+from tests.world import World, world
+
+pytestmark = pytest.mark.anyio
+
+
+def hold_answers(here: World, seconds: int) -> None:
+    """As a person of the loop sets it."""
+    with closing(sqlite3.connect(here.folder / "hitl.db")) as database, database:
+        database.execute("UPDATE loops SET undo_seconds = ?", (seconds,))
+
+
+async def test_an_answer_is_taken_back_while_that_is_possible_and_stands_in_the_form_again(
+    folder: Path, chrome: Browser
+) -> None:
+    async with world(folder) as here, visiting(here.found, chrome) as visit:
+        page = visit.page
+        request = await ask_for(here, "Which?", response_type="single_select", response_config={"options": ["A", "B"]})
+        hold_answers(here, 300)
+        await visit.open(request)
+        await page.check("input[value=B]")
+        await page.fill("#comment", "on second thought")
+        sent = await visit.send("Send this answer")
+        assert "Sent: B" in sent and "on second thought" in sent
+        assert (await now(here, request)).status is Status.PENDING, "nobody sees it before it is final"
+        again = await visit.send("Undo")
+        assert "Your answer was taken back" in again
+        assert await page.is_checked("input[value=B]") and await page.input_value("#comment") == "on second thought"
+        hold_answers(here, 0)
+        await page.check("input[value=A]")
+        assert "You answered" in await visit.send("Send this answer")
+        assert (await now(here, request)).response_data == "A"
+
+
+async def test_the_agent_is_asked_back_and_its_answer_stands_on_the_page(folder: Path, chrome: Browser) -> None:
+    async with world(folder) as here, visiting(here.found, chrome, java_script_enabled=False) as visit:
+        page = visit.page
+        request = await ask_for(here, "May I?")
+        await visit.open(request)
+        await page.fill("#comment", "half a comment")
+        await page.get_by_text("Ask the agent back").click()
+        await page.fill("#question", "Why <now>?")
+        asked = await visit.send("Ask the agent")
+        assert "Why <now>?" in asked and "has not answered yet" in asked
+        assert await page.input_value("#comment") == "half a comment"
+        await page.get_by_text("Ask the agent back").click()
+        await page.fill("#question", "And this?")
+        assert "has asked the agent already" in await visit.send("Ask the agent", then=409)
+        assert await page.input_value("#question") == "And this?", "what was typed is not lost"
+        await change(here, request, reviewer_answer="Because it is night")
+        await page.goto(f"{visit.origin}/requests/{request.id}")
+        words = await visit.words()
+        assert "The agent answers" in words and "Because it is night" in words and "asked the agent" in words
+
+
+async def test_a_request_is_handed_to_somebody_who_answers_in_its_loop(folder: Path) -> None:
+    async with stage(folder) as on, browsing(on.found) as browser:
+        grace = await on.services.store.write(lambda tx: add_person(tx, on.loop_id, "Grace"))
+        request_id = (await on.ask_approval("May I?")).request_id
+        page = (await browser.get(f"/requests/{request_id}")).text
+        assert ">Grace<" in page
+        form = {"token": token_in(page), "revision": "1", "whom": grace, "note": "You know db1", "comment": "kept"}
+        done = await browser.post(f"/requests/{request_id}/hand", data=form)
+        assert done.status_code == 200 and "kept</textarea>" in done.text
+        assert "handed it to Grace" in done.text and "You know db1" in done.text
+        assert (await on.agent.get_request(request_id)).assigned_to == grace
+        refused = await browser.post(f"/requests/{request_id}/hand", data=form | {"whom": "f" * 24, "note": "mine"})
+        assert refused.status_code == 422 and "mine</textarea>" in refused.text
+        forged = await browser.post(f"/requests/{request_id}/hand", data=form | {"token": "x"})
+        assert forged.status_code == 403
+
+
+def texts(found: list[Any]) -> list[str]:
+    """As a person reads them."""
+    return [" ".join(text.split()) for text in found]
+
+
+async def test_many_like_requests_are_decided_in_one_gesture_with_their_differences_marked(
+    folder: Path, chrome: Browser
+) -> None:
+    async with world(folder) as here, visiting(here.found, chrome) as visit:
+        page = visit.page
+        asked = [
+            await ask_for(here, f"Delete branch fix-{number}?", context={"commits": number}) for number in range(4)
+        ]
+        await visit.list()
+        await expect(page.locator(".card")).to_have_count(1)
+        await page.get_by_text("3 more, with their differences marked").click()
+        assert await page.locator(".card ins").all_inner_texts() == ["fix-1?", "fix-2?", "fix-3?"]
+        await page.get_by_role("link", name="4 requests like this: decide together").click()
+        await page.wait_for_url(f"{visit.origin}/similar/*")
+        assert texts(await page.locator(".like-context del").all_inner_texts()) == ["0", "0", "0"]
+        assert texts(await page.locator(".like-context ins").all_inner_texts()) == ["1", "2", "3"]
+        await page.locator(".likes input[type=checkbox]").nth(1).uncheck()
+        await expect(page.locator("#ticked")).to_have_text("3 of 4 ticked")
+        await page.fill("#comment", "old branches")
+        await change(here, asked[2], context={"commits": 2000})
+        await here.reviewer.answer(asked[3].id, "reject")
+
+        said = await visit.send("Approve", then=409)
+
+        assert "1 of 3 recorded" in said and "changed after you opened it" in said and "Already decided by" in said
+        assert "old branches" in said, "what was typed is not lost"
+        states = [(await now(here, one)).decision for one in asked]
+        assert states == ["approved", None, None, "rejected"], "each has its own decision, of what was seen"
+        assert (await now(here, asked[0])).response_comment == "old branches"
+        await page.goto(f"{visit.origin}/")
+        await page.get_by_role("link", name="decide together").click()
+        assert "2 decisions recorded" in await visit.send("Reject")
+        states = [(await now(here, one)).decision for one in asked]
+        assert states == ["approved", "rejected", "rejected", "rejected"]
+
+
+async def test_with_nothing_ticked_nothing_is_sent(folder: Path) -> None:
+    async with stage(folder) as on, browsing(on.found) as browser:
+        for number in range(2):
+            await on.ask_approval(f"Number {number}?")
+        page = (await browser.get("/")).text
+        address = page[page.index("/similar/") :][: len("/similar/") + 64]
+        form = {"token": token_in((await browser.get(address)).text), "answer": "approve"}
+        nothing = await browser.post(f"{address}/decision", data=form)
+        assert nothing.status_code == 422 and "Nothing is ticked" in nothing.text
+        assert len(await on.reviewer.open_requests()) == 2
+        assert (await browser.get("/similar/" + "0" * 64)).status_code == 404
+        assert (await browser.get(f"{address}/decision", follow_redirects=False)).headers["location"] == address
