@@ -14,6 +14,8 @@ from benchmarks import (
     decision_latency,
     dialog_race,
     http_waiting,
+    inbox_list,
+    inbox_live,
     parts,
     processes,
     processes_creates,
@@ -45,6 +47,8 @@ def main() -> None:
         sdk,
         cloud,
         dialog_race,
+        inbox_list,
+        inbox_live,
     ):
         benchmark.run(quick=quick)
 
