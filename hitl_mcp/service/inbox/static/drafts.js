@@ -68,7 +68,7 @@ export function keep(about, form, note) {
     return;
   }
   const plain = JSON.stringify(entriesOf(form));
-  if (draft && JSON.stringify(draft.entries) !== plain && !document.querySelector(".notice[role=alert]")) {
+  if (draft && JSON.stringify(draft.entries) !== plain && !document.querySelector("section.notice[role=alert]")) {
     fill(form, draft.entries);
     words.textContent = note.dataset.restored;
     note.hidden = false;
