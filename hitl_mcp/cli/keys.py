@@ -36,7 +36,7 @@ def create_key(name: str, scopes: tuple[str, ...], loop_ids: tuple[str, ...], em
     made = run(_asked("POST", routes.KEYS, body))
     click.echo(f"Key      {made['key']}   (shown once)")
     click.echo(f"URL      {made['base_url']}")
-    click.echo(f"Secret   {made['callback_secret']}   (will sign callbacks; shown once)")
+    click.echo(f"Secret   {made['callback_secret']}   (signs callbacks; shown once)")
     click.echo(f"Acts for {made['person']}; may {', '.join(made['scopes'])}")
     click.echo(f'Try      curl -H "Authorization: Bearer {made["key"]}" {made["base_url"]}/v1/test')
 

@@ -6,11 +6,12 @@ import base64
 import binascii
 import re
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, model_validator
 
 from hitl_mcp.contract.media import Url
+from hitl_mcp.contract.record import Record
 from hitl_mcp.contract.text import STORABLE
 
 REQUEST_EVENTS = (
@@ -75,7 +76,7 @@ Description = Annotated[str, Field(max_length=500), STORABLE]
 class NewWebhook(BaseModel):
     """The body of "create webhook". Without a secret one is made."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
     url: Url
     events: Patterns = ["*"]  # pydantic copies it
@@ -88,7 +89,7 @@ class NewWebhook(BaseModel):
 class WebhookChange(BaseModel):
     """The body of "update webhook": any subset. A secret changes by rotating it."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
     url: Url | None = None
     events: Patterns | None = None
@@ -110,7 +111,7 @@ class WebhookChange(BaseModel):
 class Rotation(BaseModel):
     """The body of "rotate": for how long the former secret signs too, in seconds, and the new one if it is given."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
     overlap_seconds: Annotated[int, Field(ge=0, le=7 * 86_400)] = 86_400
     secret: Secret | None = None
@@ -119,7 +120,7 @@ class Rotation(BaseModel):
 class Redelivery(BaseModel):
     """The body of "redeliver": one delivery, or all since a time."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
     delivery_id: Annotated[int, Field(ge=1)] | None = None
     since: AwareDatetime | None = None
@@ -131,7 +132,7 @@ class Redelivery(BaseModel):
         return self
 
 
-class Webhook(BaseModel):
+class Webhook(Record):
     """A registered endpoint as it is read. Its secret is in the reply that made it, and nowhere else."""
 
     model_config = ConfigDict(extra="ignore", defer_build=True)
@@ -149,12 +150,6 @@ class Webhook(BaseModel):
     former_secret_until: datetime | None = None
     secret: str | None = None
 
-    def __getitem__(self, name: str) -> Any:
-        """As published samples read the reply: `create_webhook({...})["id"]`."""
-        if name not in type(self).model_fields:
-            raise KeyError(name)
-        return getattr(self, name)
-
 
 class Attempt(BaseModel):
     """One attempt at a delivery: what came back, or in `excerpt` why nothing did."""
@@ -167,7 +162,7 @@ class Attempt(BaseModel):
     excerpt: str | None = None
 
 
-class Delivered(BaseModel):
+class Delivered(Record):
     """One delivery with its attempts. `next_at`: when it is tried again."""
 
     model_config = ConfigDict(extra="ignore", defer_build=True)

@@ -13,6 +13,10 @@ from hitl_mcp.doctor.finding import Finding
 from hitl_mcp.errors import BadRequest, HITLError, NotAllowed, NotFound
 from hitl_mcp.sdk.aio import AsyncHITLClient
 
+_ALLOW = (
+    "Use https, or allow it: hitl-mcp webhooks allow HOST:PORT on your own machine, HITL_OUTGOING_ALLOW on a server"
+)
+
 
 async def examine(client: AsyncHITLClient, request_id: str) -> AsyncGenerator[Finding]:
     """Look at the request, then at who could answer it."""
@@ -37,7 +41,7 @@ async def examine(client: AsyncHITLClient, request_id: str) -> AsyncGenerator[Fi
         async for found in _reach(client, request):
             yield found
     if request.callback_url:
-        yield _callback(request.callback_url)
+        yield await _callback(client, request, request.callback_url)
 
 
 def _standing(request: ReviewRequest) -> Finding:
@@ -85,7 +89,32 @@ async def _reach(client: AsyncHITLClient, request: ReviewRequest) -> AsyncGenera
     yield Finding("ok", "notifications", words)
 
 
-def _callback(url: str) -> Finding:
+async def _callback(client: AsyncHITLClient, request: ReviewRequest, url: str) -> Finding:
+    if (await client.backend()).name == "cloud":
+        if urlsplit(url).scheme != "https":
+            words = f"{url} is not https, so the cloud does not call it. Wait for the decision"
+            return Finding("warn", "callback", words)
+        return Finding("ok", "callback", f"{url} must be public and answer 200; waiting for the decision works without")
+    try:
+        sent = await client.list_callbacks(request.id)
+    except HITLError as error:
+        return Finding("warn", "callback", f"what was sent to {url} could not be read: {error}")
+    if not sent and urlsplit(url).scheme != "https":
+        return Finding("warn", "callback", f"{url} is not https, so it is called only when it was allowed. {_ALLOW}")
+    if not sent:
+        return Finding("ok", "callback", f"{url} is called once it is closed. It must be public, https, and answer 200")
+    if sent[0].state == "done":
+        return Finding("ok", "callback", f"{url} has taken it")
+    last = sent[0].attempts[-1] if sent[0].attempts else None
+    came = "was not called yet" if last is None else f"answered {last.status or 'nothing'}: {last.excerpt}"
+    level = "warn" if sent[0].state == "waiting" else "fail"
+    return Finding(level, "callback", f"{url} {came}. {_advice(url, last and last.status)}")
+
+
+def _advice(url: str, status: int | None) -> str:
+    """What most often helps (compatibility section 7)."""
+    if status is not None:
+        return "It must answer 200 to 299, at this address itself: redirects are not followed"
     if urlsplit(url).scheme != "https":
-        return Finding("warn", "callback", f"{url} is not https, so the cloud does not call it. Wait for the decision")
-    return Finding("ok", "callback", f"{url} must be public and answer 200; waiting for the decision works without it")
+        return f"It is not https. {_ALLOW}"
+    return "Its address must be public, or allowed; for a machine without one use a tunnel. Try hitl-mcp webhooks test"

@@ -27,7 +27,7 @@ from hitl_mcp.contract.routes import CLIENT_NAME
 from hitl_mcp.contract.states import Kind, Status
 from hitl_mcp.contract.teams import Feedback, LoopChange, Member, NewLoop, NewMember
 from hitl_mcp.contract.tokens import TOKEN_SECONDS, AccessToken, NewToken
-from hitl_mcp.errors import BadRequest, Conflict, HITLError, NotSupported
+from hitl_mcp.errors import BadRequest, Conflict, HITLError
 from hitl_mcp.sdk import batches, calls
 from hitl_mcp.sdk.alongside import alongside
 from hitl_mcp.sdk.backend import Backend
@@ -41,12 +41,13 @@ from hitl_mcp.sdk.own import OwnService
 from hitl_mcp.sdk.reviews import first_generation
 from hitl_mcp.sdk.reviews.client import Reviews
 from hitl_mcp.sdk.watch import Watch
+from hitl_mcp.sdk.webhooks.client import Webhooks
 
 Asked = ReviewRequest | Created | str
 """A request, the reply that made it, or its id."""
 
 
-class AsyncHITLClient(Reviews):
+class AsyncHITLClient(Reviews, Webhooks):
     """The client of one backend: the HITL.sh cloud, a team's server, or this machine's local service.
 
     Use it as an async context manager; it may also be used without one, and closed with `aclose`. It belongs to one
@@ -314,13 +315,6 @@ class AsyncHITLClient(Reviews):
         """
         answer = valid(NewAnswer, {"response_data": response_data, "revision": revision, "comment": comment})
         return await self._backend.send(calls.answer_in_client(request_id, answer))
-
-    async def create_webhook(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Registered webhooks. Raises: NotSupported; no backend has them yet."""
-        backend = await self.backend()
-        raise NotSupported(
-            "create_webhook", backend.name, "Give each request a callback_url, or wait for its decision."
-        )
 
     async def changes_after(self, position: int | None) -> tuple[list[Change], int]:
         """What happened to the key's requests after a position of the event log, and the position reached."""

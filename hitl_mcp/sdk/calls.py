@@ -54,7 +54,9 @@ class Call(Generic[T]):
     seconds: float | None = None
 
 
-def _reader(shape: Any, *path: str) -> Callable[[Any], Any]:
+def reader(shape: Any, *path: str) -> Callable[[Any], Any]:
+    """Reads what stands under `path` in the envelope's data as `shape`. It raises ContractBroken for anything else."""
+
     @cache  # built at the first answer, because a stdio server must start fast
     def adapter() -> TypeAdapter[Any]:
         return TypeAdapter(shape)
@@ -88,25 +90,26 @@ def _the_request(request_id: str) -> Callable[[Any], ReviewRequest]:
     return read
 
 
-_created = _reader(Created)
-_request = _reader(ReviewRequest, "request")
-_requests = _reader(list[ReviewRequest], "requests")
-_loops = _reader(list[Loop], "loops")
-_loop = _reader(Loop, "loop")
-_new_loop = _reader(NewLoopReply)
-_invitation = _reader(Invitation)
-_members = _reader(list[Member], "members")
-_member = _reader(Member, "member")
-_key = _reader(KeyFacts)
-_token = _reader(AccessToken)
-_notes = _reader(list[str], "notes")
-_template = _reader(Template, "template")
-_templates = _reader(list[Template], "templates")
-_changes = _reader(list[Change], "changes")
-_position = _reader(int, "position")
+_created = reader(Created)
+_request = reader(ReviewRequest, "request")
+_requests = reader(list[ReviewRequest], "requests")
+_loops = reader(list[Loop], "loops")
+_loop = reader(Loop, "loop")
+_new_loop = reader(NewLoopReply)
+_invitation = reader(Invitation)
+_members = reader(list[Member], "members")
+_member = reader(Member, "member")
+_key = reader(KeyFacts)
+_token = reader(AccessToken)
+_notes = reader(list[str], "notes")
+_template = reader(Template, "template")
+_templates = reader(list[Template], "templates")
+_changes = reader(list[Change], "changes")
+_position = reader(int, "position")
 
 
-def _nothing(_: Any) -> None:
+def nothing(_: Any) -> None:
+    """For a reply that says no more than that it was done."""
     return None
 
 
@@ -127,7 +130,7 @@ def list_loops() -> Call[list[Loop]]:
 
 def get_loop(loop_id: str) -> Call[Loop]:
     """One loop with its people."""
-    return Call("get_loop", "GET", routes.LOOP.format(loop_id=_part(loop_id)), _loop)
+    return Call("get_loop", "GET", routes.LOOP.format(loop_id=part(loop_id)), _loop)
 
 
 def create_loop(new: NewLoop) -> Call[NewLoopReply]:
@@ -139,57 +142,57 @@ def create_loop(new: NewLoop) -> Call[NewLoopReply]:
 def update_loop(loop_id: str, change: LoopChange) -> Call[Loop]:
     """Change what is given."""
     body = change.model_dump(mode="json", exclude_unset=True)
-    return Call("update_loop", "PUT", routes.LOOP.format(loop_id=_part(loop_id)), _loop, body=body)
+    return Call("update_loop", "PUT", routes.LOOP.format(loop_id=part(loop_id)), _loop, body=body)
 
 
 def delete_loop(loop_id: str) -> Call[None]:
     """Take it out of use."""
-    path = routes.LOOP.format(loop_id=_part(loop_id))
-    return Call("delete_loop", "DELETE", path, _nothing, repeatable=False)
+    path = routes.LOOP.format(loop_id=part(loop_id))
+    return Call("delete_loop", "DELETE", path, nothing, repeatable=False)
 
 
 def renew_invite(loop_id: str) -> Call[Invitation]:
     """A fresh code; the former ones stop working."""
-    path = routes.LOOP_INVITE.format(loop_id=_part(loop_id))
+    path = routes.LOOP_INVITE.format(loop_id=part(loop_id))
     return Call("renew_invite", "POST", path, _invitation, repeatable=False)
 
 
 def list_members(loop_id: str) -> Call[list[Member]]:
     """Who answers for a loop."""
-    return Call("list_members", "GET", routes.MEMBERS.format(loop_id=_part(loop_id)), _members)
+    return Call("list_members", "GET", routes.MEMBERS.format(loop_id=part(loop_id)), _members)
 
 
 def add_member(loop_id: str, new: NewMember) -> Call[Member]:
     """Invite a person by address."""
     body = new.model_dump(mode="json", exclude_none=True)
-    path = routes.MEMBERS.format(loop_id=_part(loop_id))
+    path = routes.MEMBERS.format(loop_id=part(loop_id))
     return Call("add_member", "POST", path, _member, body=body, repeatable=False)
 
 
 def remove_member(loop_id: str, user_id: str) -> Call[None]:
     """Take a person out of a loop."""
-    path = routes.MEMBER.format(loop_id=_part(loop_id), user_id=_part(user_id))
-    return Call("remove_member", "DELETE", path, _nothing, repeatable=False)
+    path = routes.MEMBER.format(loop_id=part(loop_id), user_id=part(user_id))
+    return Call("remove_member", "DELETE", path, nothing, repeatable=False)
 
 
 def create_request(loop_id: str, new: NewRequest, once_key: str | None) -> Call[Created]:
     """Ask. With an idempotency key it can be repeated safely."""
     headers = {} if once_key is None else {routes.IDEMPOTENCY_KEY: once_key}
     body = new.model_dump(mode="json", exclude_unset=True)
-    path = routes.LOOP_REQUESTS.format(loop_id=_part(loop_id))
+    path = routes.LOOP_REQUESTS.format(loop_id=part(loop_id))
     return Call("create_request", "POST", path, _created, body=body, headers=headers, repeatable=once_key is not None)
 
 
 def create_first_generation(loop: str, body: dict[str, Any], once_key: str | None) -> Call[Created]:
     """Ask with a body of the first generation, as it is; `loop` is an id, a name, a slug or an alias."""
     headers = {} if once_key is None else {routes.IDEMPOTENCY_KEY: once_key}
-    path = routes.LOOP_REQUESTS.format(loop_id=_part(loop))
+    path = routes.LOOP_REQUESTS.format(loop_id=part(loop))
     return Call("create_request", "POST", path, _created, body=body, headers=headers, repeatable=once_key is not None)
 
 
 def get_request(request_id: str) -> Call[ReviewRequest]:
     """One request as it stands."""
-    return Call("get_request", "GET", routes.REQUEST.format(request_id=_part(request_id)), _the_request(request_id))
+    return Call("get_request", "GET", routes.REQUEST.format(request_id=part(request_id)), _the_request(request_id))
 
 
 def list_requests(wanted: RequestFilter) -> Call[list[ReviewRequest]]:
@@ -201,21 +204,21 @@ def list_requests(wanted: RequestFilter) -> Call[list[ReviewRequest]]:
 def list_loop_requests(loop_id: str, wanted: LoopRequestFilter) -> Call[list[ReviewRequest]]:
     """A loop's requests, whichever key made them."""
     query = wanted.model_dump(mode="json", exclude_none=True)
-    path = routes.LOOP_REQUESTS.format(loop_id=_part(loop_id))
+    path = routes.LOOP_REQUESTS.format(loop_id=part(loop_id))
     return Call("list_loop_requests", "GET", path, _requests, query=query)
 
 
 def update_request(request_id: str, change: RequestChange) -> Call[ReviewRequest]:
     """Change an open request. Each sending is a revision of its own, so it is not repeated."""
     body = change.model_dump(mode="json", exclude_unset=True)
-    path = routes.REQUEST.format(request_id=_part(request_id))
+    path = routes.REQUEST.format(request_id=part(request_id))
     return Call("update_request", "PATCH", path, _the_request(request_id), body=body, repeatable=False)
 
 
 def update_review(review_id: str, change: RequestChange) -> Call[tuple[ReviewRequest, list[str]]]:
     """The same for a request that is a review, with what the service says of its new assignees."""
     body = change.model_dump(mode="json", exclude_unset=True)
-    path = routes.REQUEST.format(request_id=_part(review_id))
+    path = routes.REQUEST.format(request_id=part(review_id))
 
     def read(data: Any) -> tuple[ReviewRequest, list[str]]:
         return _the_request(review_id)(data), _notes(data)
@@ -225,15 +228,15 @@ def update_review(review_id: str, change: RequestChange) -> Call[tuple[ReviewReq
 
 def cancel_request(request_id: str) -> Call[ReviewRequest]:
     """Withdraw."""
-    path = routes.REQUEST.format(request_id=_part(request_id))
+    path = routes.REQUEST.format(request_id=part(request_id))
     return Call("cancel_request", "DELETE", path, _the_request(request_id), repeatable=False)
 
 
 def add_feedback(request_id: str, feedback: Feedback) -> Call[None]:
     """Rate an answer; once per request."""
     body = {"feedback": feedback.model_dump(mode="json", exclude_none=True)}
-    path = routes.REQUEST_FEEDBACK.format(request_id=_part(request_id))
-    return Call("add_feedback", "POST", path, _nothing, body=body, repeatable=False)
+    path = routes.REQUEST_FEEDBACK.format(request_id=part(request_id))
+    return Call("add_feedback", "POST", path, nothing, body=body, repeatable=False)
 
 
 def create_template(new: NewTemplate) -> Call[Template]:
@@ -249,24 +252,24 @@ def list_templates() -> Call[list[Template]]:
 
 def get_template(wanted: str) -> Call[Template]:
     """One, by its id, its author's id, or the slug of its name."""
-    return Call("get_template", "GET", routes.TEMPLATE.format(template=_part(wanted)), _template)
+    return Call("get_template", "GET", routes.TEMPLATE.format(template=part(wanted)), _template)
 
 
 def update_template(wanted: str, change: TemplateChange) -> Call[Template]:
     """Change what is given."""
     body = change.model_dump(mode="json", exclude_unset=True)
-    path = routes.TEMPLATE.format(template=_part(wanted))
+    path = routes.TEMPLATE.format(template=part(wanted))
     return Call("update_template", "PUT", path, _template, body=body)
 
 
 def deliver_request(request_id: str) -> Call[None]:
     """The agent has the result."""
-    return Call("deliver_request", "POST", routes.REQUEST_DELIVERED.format(request_id=_part(request_id)), _nothing)
+    return Call("deliver_request", "POST", routes.REQUEST_DELIVERED.format(request_id=part(request_id)), nothing)
 
 
 def answer_in_client(request_id: str, answer: NewAnswer) -> Call[ReviewRequest]:
     """What the client's user answered. Sent again it is refused, because the request is closed then."""
-    path = routes.REQUEST_CLIENT_ANSWER.format(request_id=_part(request_id))
+    path = routes.REQUEST_CLIENT_ANSWER.format(request_id=part(request_id))
     return Call(
         "answer_in_client",
         "POST",
@@ -283,6 +286,6 @@ def list_changes(after: int | None) -> Call[tuple[list[Change], int]]:
     return Call("list_changes", "GET", routes.EVENTS, lambda data: (_changes(data), _position(data)), query=dict(query))
 
 
-def _part(name: str) -> str:
+def part(name: str) -> str:
     """One part of a path, whatever its text holds."""
     return quote(name, safe="")

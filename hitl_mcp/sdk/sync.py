@@ -16,11 +16,12 @@ from hitl_mcp.sdk.choosing import backend_maker
 from hitl_mcp.sdk.endpoint import Endpoint
 from hitl_mcp.sdk.portal import Portal
 from hitl_mcp.sdk.reviews.sync import SyncReviews
+from hitl_mcp.sdk.webhooks.sync import SyncWebhooks
 
 T = TypeVar("T")
 
 
-class HITLClient(SyncReviews):
+class HITLClient(SyncReviews, SyncWebhooks):
     """The client of one backend, for programs without an event loop. Arguments and methods: `AsyncHITLClient`.
 
     It may be shared by threads, and made at a module's top before a server forks: each process opens its own
@@ -181,10 +182,6 @@ class HITLClient(SyncReviews):
         return self._call(
             AsyncHITLClient.answer_in_client, request_id, response_data, revision=revision, comment=comment
         )
-
-    def create_webhook(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
-        """See `AsyncHITLClient.create_webhook`."""
-        return self._call(AsyncHITLClient.create_webhook, data)
 
     def changes_after(self, position: int | None) -> tuple[list[Change], int]:
         """See `AsyncHITLClient.changes_after`."""

@@ -103,6 +103,12 @@ def named(tx: Tx, key_id: str) -> str:
     return str(tx.connection.execute(select(api_keys.c.name).where(api_keys.c.id == key_id)).scalar_one())
 
 
+def of_person(tx: Tx, user_id: str) -> list[str]:
+    """The ids of a person's keys, the data folder's own among them."""
+    found = select(api_keys.c.id).where(api_keys.c.user_id == user_id).order_by(api_keys.c.created_at)
+    return list(tx.connection.execute(found).scalars())
+
+
 def listed(tx: Tx) -> list[dict[str, Any]]:
     """Every key but the data folder's own, oldest first; never its secret."""
     found = _listed.where(api_keys.c.key_hash.is_not(None)).order_by(api_keys.c.created_at, api_keys.c.id)

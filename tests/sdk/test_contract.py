@@ -255,10 +255,34 @@ async def seen_since(client: AsyncHITLClient, position: int) -> list[tuple[str, 
     return [(change.request_id, change.type) for change in changes]
 
 
-async def test_webhooks_are_refused_everywhere(client: AsyncHITLClient) -> None:
-    with pytest.raises(NotSupported) as caught:
-        await client.create_webhook({"url": "https://example.com"})
-    assert caught.value.operation == "create_webhook"
+async def test_webhooks(client: AsyncHITLClient, loop: str, place: Place) -> None:
+    if place.kind == "cloud":
+        with pytest.raises(NotSupported) as caught:
+            await client.create_webhook({"url": "https://example.com"})
+        assert caught.value.operation == "create_webhook"
+        return
+    data = {"url": "https://192.0.2.1/hook", "events": ["request.completed"], "loop_id": loop}
+    with pytest.raises(BadRequest, match="HITL_OUTGOING_ALLOW"):
+        await client.create_webhook(data)
+    made = await client.create_webhook({**data, "url": "https://1.1.1.1/hook", "secret": "a-secret-of-mine-1"})
+    assert made["id"] == made.id and made.secret == "a-secret-of-mine-1"
+    assert [hook.id for hook in await client.list_webhooks()] == [made.id]
+    found = await client.get_webhook(made.id)
+    assert (found.url, found.events, found.loop_id, found.secret) == (made.url, ["request.completed"], loop, None)
+    changed = await client.update_webhook(made.id, enabled=False, events=["*", "!request.claimed"])
+    assert (changed.enabled, changed.events) == (False, ["*", "!request.claimed"])
+    rotated = await client.rotate_webhook(made.id, overlap_seconds=60)
+    assert rotated.secret not in (None, made.secret) and rotated.former_secret_until is not None
+    assert await client.list_deliveries(made.id) == []
+    with pytest.raises(BadRequest, match="disabled"):
+        await client.redeliver(made.id, since="2020-01-01T00:00:00Z")
+    with pytest.raises(BadRequest, match="never sent"):
+        await client.create_webhook({**data, "events": ["request.complete"]})
+    await client.delete_webhook(made.id)
+    with pytest.raises(NotFound):
+        await client.get_webhook(made.id)
+    asked = await client.request_approval(loop, "Ship it?", callback_url="https://192.0.2.1/")
+    assert await client.list_callbacks(asked.request_id) == []
 
 
 # waiting

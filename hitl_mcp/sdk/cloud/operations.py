@@ -21,6 +21,8 @@ class Operation(NamedTuple):
     words: str = ""
 
 
+_CALLBACK = "Give each request a callback_url; re-read the request when it calls."
+
 OPERATIONS: dict[str, Operation] = {
     operation.name: operation
     for operation in (
@@ -52,7 +54,16 @@ OPERATIONS: dict[str, Operation] = {
         Operation("answer_in_client", "missing", "The cloud takes answers in its own app and dashboard only."),
         Operation("deliver_request", "emulated", "Remembered on this machine."),
         Operation("wait_for_decision", "emulated", "By looking now and then, at most 60 times an hour and key."),
-        Operation("create_webhook", "missing", "Give each request a callback_url; re-read the request when it calls."),
+        Operation("create_webhook", "missing", _CALLBACK),
+        Operation("list_webhooks", "missing", _CALLBACK),
+        Operation("get_webhook", "missing", _CALLBACK),
+        Operation("update_webhook", "missing", _CALLBACK),
+        Operation("delete_webhook", "missing", _CALLBACK),
+        Operation("test_webhook", "missing", _CALLBACK),
+        Operation("rotate_webhook", "missing", _CALLBACK),
+        Operation("list_deliveries", "missing", _CALLBACK),
+        Operation("redeliver", "missing", _CALLBACK),
+        Operation("list_callbacks", "missing", _CALLBACK),
         Operation("list_changes", "missing", "Use wait_for_decision, or list_requests."),
         Operation("stream", "missing", "Use wait_for_decision, or list_requests."),
         Operation("templates", "emulated", "Kept in the SDK's own folder."),

@@ -17,6 +17,7 @@ from hitl_mcp.service.inbox.doors import Doors
 from hitl_mcp.service.inbox.figures import FiguresPage
 from hitl_mcp.service.inbox.files import static_route
 from hitl_mcp.service.inbox.headers import SecureHeaders
+from hitl_mcp.service.inbox.hooks import Hooks
 from hitl_mcp.service.inbox.listing import Lists
 from hitl_mcp.service.inbox.live import Live
 from hitl_mcp.service.inbox.reach import Reach
@@ -31,6 +32,7 @@ def create_inbox(services: Services) -> ASGIApp:
     parts = (
         Lists(services), Requests(services), Similar(services), Doors(services), Team(services), Reach(services),
         FiguresPage(services),
+        Hooks(services),
     )  # fmt: skip
     routes = [route for part in parts for route in part.routes()]
     app = Starlette(routes=[*routes, Route("/live", Live(services)), static_route()])
