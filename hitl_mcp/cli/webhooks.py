@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -169,7 +169,7 @@ def _with(work: Callable[[AsyncHITLClient], Awaitable[T]]) -> T:
     return run(main())
 
 
-def _console(method: str, path: str, body: dict[str, object] | None) -> dict[str, list[str]]:
+def _console(method: str, path: str, body: dict[str, Any] | None) -> dict[str, list[str]]:
     """A call that only this machine's terminal may make."""
     settings = local_settings("hitl-mcp webhooks")
 
@@ -191,7 +191,8 @@ def _state(hook: Webhook) -> str:
 
 def _line(sent: Delivered) -> str:
     tried = "; ".join(
-        f"{one.at:%m-%d %H:%M:%S} {one.status or 'no answer'} in {one.milliseconds} ms {one_line(one.excerpt or '', 120)}"
+        f"{one.at:%m-%d %H:%M:%S} {one.status or 'no answer'} in {one.milliseconds} ms"
+        f" {one_line(one.excerpt or '', 120)}"
         for one in sent.attempts
     )
     again = f", again at {sent.next_at:%m-%d %H:%M:%S} UTC" if sent.next_at and sent.attempts else ""

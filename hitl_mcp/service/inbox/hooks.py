@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic import ValidationError
+from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -25,7 +26,7 @@ from hitl_mcp.service.context import Services
 from hitl_mcp.service.inbox.actions import posted
 from hitl_mcp.service.inbox.forms import text_of
 from hitl_mcp.service.inbox.render import page
-from hitl_mcp.service.inbox.session import Visit, visit_of
+from hitl_mcp.service.inbox.session import Visit, check_token, visit_of
 from hitl_mcp.service.inbox.texts import _
 from hitl_mcp.service.store.base import Tx
 from hitl_mcp.service.webhooks import endpoints, history
@@ -33,6 +34,9 @@ from hitl_mcp.service.webhooks.endpoints import Owner
 
 SHOWN = 50
 """Deliveries on one page."""
+
+
+_EMPTY: dict[str, Any] = {"url": "", "loop_id": "", "description": "", "events": []}
 
 
 class Hooks:
@@ -58,7 +62,9 @@ class Hooks:
         """The endpoints, and the newest deliveries to callbacks."""
         return await self._list(await visit_of(request, self._services))
 
-    async def _list(self, visit: Visit, status: int = 200, **more: Any) -> Response:
+    async def _list(
+        self, visit: Visit, status: int = 200, fault: str | None = None, typed: dict[str, Any] | None = None
+    ) -> Response:
         def read(tx: Tx) -> dict[str, Any]:
             mine = keys.of_person(tx, visit.person.user_id)
             return {
@@ -70,13 +76,13 @@ class Hooks:
         found = await self._services.store.scan(read)
         events = (*REQUEST_EVENTS, *LOOP_EVENTS)
         return page(
-            "webhooks.html", status=status, page="webhooks", visit=visit, known_events=events,
-            **{"fault": None, "typed": {}, **found, **more},
+            "webhooks.html", status, page="webhooks", visit=visit, known_events=events,
+            fault=fault, typed=_EMPTY | (typed or {}), **found,
         )  # fmt: skip
 
     async def add(self, request: Request) -> Response:
         """Register an endpoint; the page that follows shows its secret this once."""
-        visit, form = await posted(self._services, request)
+        visit, form = await self._posted(request)
         typed = {name: text_of(form, name).strip() for name in ("url", "loop_id", "description")}
         chosen = [str(value) for value in form.getlist("events")]
         try:
@@ -98,18 +104,18 @@ class Hooks:
         """One endpoint with what was sent there."""
         return await self._one(await visit_of(request, self._services), request.path_params["webhook_id"])
 
-    async def _one(self, visit: Visit, webhook_id: str, **more: Any) -> Response:
+    async def _one(self, visit: Visit, webhook_id: str, secret: str | None = None) -> Response:
         def read(tx: Tx) -> dict[str, Any]:
             hook = endpoints.find(tx, Owner.of(visit.person), webhook_id)
             loop = None if hook.loop_id is None else loops.named(tx, hook.loop_id)
             return {"hook": hook, "loop": loop, "sent": history.of_endpoint(tx, webhook_id, SHOWN)}
 
         found = await self._services.store.scan(read)
-        return page("webhook.html", page="webhook", visit=visit, **{"secret": None, **found, **more})
+        return page("webhook.html", page="webhook", visit=visit, secret=secret, **found)
 
     async def act(self, request: Request) -> Response:
         """Test, enable, disable, rotate, send again or remove."""
-        visit, form = await posted(self._services, request)
+        visit, form = await self._posted(request)
         webhook_id, owner = request.path_params["webhook_id"], Owner.of(visit.person)
         write = self._services.store.write
         match request.path_params["action"]:
@@ -130,6 +136,11 @@ class Hooks:
             case _:
                 raise BadRequest(_("There is nothing like that to do"))
         return RedirectResponse(f"/webhooks/{webhook_id}", 303)
+
+    async def _posted(self, request: Request) -> tuple[Visit, FormData]:
+        visit, form = await posted(self._services, request)
+        check_token(visit, form)
+        return visit, form
 
 
 def _again(owner: Owner, webhook_id: str, delivery_id: int) -> Callable[[Tx], Webhook]:
