@@ -35,12 +35,10 @@ def events() -> None:
 def export_log(since: str | None, file: Path | None) -> None:
     """Write the event log as JSON Lines to FILE, or to stdout."""
     moment = None if since is None else _moment(since)
-    opened = nullcontext(sys.stdout) if file is None else file.open("x", encoding="utf-8")
-    try:
-        with opened as out:
-            count = run(_export(out, moment))
-    except FileExistsError:
-        raise NotConfigured(f"{file} exists already. Name a new file.") from None
+    if file is not None and file.exists():
+        raise NotConfigured(f"{file} exists already. Name a new file.")
+    with nullcontext(sys.stdout) if file is None else file.open("x", encoding="utf-8") as out:
+        count = run(_export(out, moment))
     if file is not None:
         click.echo(f"{count} entries written to {file}.")
 

@@ -13,7 +13,7 @@ import pytest
 from httpx2 import AsyncClient
 
 from tests import catalogue
-from tests.inbox.visit import new_code, origin_of
+from tests.inbox.visit import ask_for, new_code, origin_of
 from tests.world import WAIT, World, world
 
 pytestmark = pytest.mark.anyio
@@ -82,7 +82,7 @@ async def names(here: World) -> list[str]:
     return [loop.name, *(member.name or "" for member in await here.agent.list_members(loop.id))]
 
 
-PAGES = ("/nothing/here", "/", "/?wall=1", "/?priority=low&q=1", "/history", "/history?outcome=approved")
+PAGES = ("/nothing/here", "/", "/?wall=1", "/?priority=low&q=1", "/history", "/history?outcome=approved", "/figures")
 
 
 def test_the_catalogue_holds_what_the_code_says() -> None:
@@ -94,7 +94,10 @@ async def test_no_text_of_a_page_stands_outside_the_catalogue(tmp_path: Path, fo
     catalogue.translated(tmp_path / "locales", "eo", "⟦", "⟧")
     async with world(folder, locales=tmp_path / "locales") as here, speaking(here, "eo") as browser:
         known = [name for name in await names(here) if name]
-        for path in PAGES:
+        here.agent.client_name = "Ω"
+        asked, done = await ask_for(here, "Ω 1", context={"Ω": "Ω"}), await ask_for(here, "Ω 2")
+        await here.reviewer.answer(done.id, "approve", comment="Ω")
+        for path in (*PAGES, f"/requests/{asked.id}", f"/requests/{done.id}"):
             page = await browser.get(path)
             assert 'lang="eo"' in page.text and "⟦" in page.text, path
             assert outside(page.text, *known) == [], path

@@ -25,6 +25,13 @@ async def command(folder: Path, *arguments: str | Path) -> tuple[int, str]:
     return done.returncode, done.stdout.decode()
 
 
+def by_subject(said: str) -> dict[str, str]:
+    """The doctor's findings; of several about one subject the last."""
+    return {
+        line[6:].partition(":")[0]: line for line in said.splitlines() if line[:5].strip() in ("ok", "warn", "fail")
+    }
+
+
 async def test_a_log_is_exported_and_verified_and_an_edit_is_found(folder: Path, tmp_path: Path) -> None:
     clock, log = SimulatedClock(), tmp_path / "log.jsonl"
     async with world(folder, clock=clock) as here:
@@ -52,7 +59,7 @@ async def test_the_doctor_says_what_is_missing_before_one_relies_on_it(folder: P
         made = await here.ask_approval("Deploy", once_key="k")
         await here.reviewer.answer(made.request_id, "approve")
         code, said = await command(folder, "doctor", "--production")
-        lines = {line.split()[1].rstrip(":"): line for line in said.splitlines()}
+        lines = by_subject(said)
         assert code == 1 and lines["backups"].startswith("fail"), said
         for subject in ("guidelines", "webhooks", "monitoring", "timeout", "https", "retention", "anchors"):
             assert lines[subject].startswith("warn"), said
@@ -62,5 +69,5 @@ async def test_the_doctor_says_what_is_missing_before_one_relies_on_it(folder: P
         await ask(here.found.console(), "POST", routes.BACKUP, {"path": str(tmp_path / "copy.db")})
         await ask(here.found.console(), "POST", routes.KEYS, {"name": "prometheus", "scopes": ["metrics:read"]})
         code, said = await command(folder, "doctor", "--production")
-        lines = {line.split()[1].rstrip(":"): line for line in said.splitlines()}
+        lines = by_subject(said)
         assert code == 0 and lines["backups"].startswith("ok") and lines["monitoring"].startswith("ok"), said

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -34,8 +34,13 @@ async def console(here: World, method: str, path: str, body: dict[str, Any] | No
 
 async def exported(here: World) -> list[str]:
     """The log as `hitl-mcp events export` writes it."""
+    return await exported_by(lambda path: console(here, "GET", path))
+
+
+async def exported_by(get: Callable[[str], Awaitable[dict[str, Any]]]) -> list[str]:
+    """The same, read with a call of the console."""
     lines, after = [json.dumps({"kind": "export", "after": 0})], 0
-    while entries := (await console(here, "GET", f"{routes.LOG}?after={after}"))["entries"]:
+    while entries := (await get(f"{routes.LOG}?after={after}"))["entries"]:
         lines += [json.dumps(entry) for entry in entries]
         after = entries[-1]["position"]
     return [*lines, json.dumps({"kind": "end", "entries": len(lines) - 1})]

@@ -24,7 +24,6 @@ from hitl_mcp.service.store.base import Tx
 
 RANGES = (7, 30, 90)
 USUAL = 30
-_AGES = {900: "15 min", 3_600: "1 h", 14_400: "4 h", 86_400: "24 h"}
 
 
 class FiguresPage:
@@ -98,7 +97,8 @@ def _ages(counted: Figures) -> list[tuple[str, int, float]]:
     most = max((one.count for one in counted.waiting), default=0) or 1
     return [
         (
-            _("longer") if one.up_to_seconds is None else _("up to {span}").format(span=_AGES[one.up_to_seconds]),
+            _("longer") if one.up_to_seconds is None
+            else _("up to {span}").format(span=_(plots.SPANS[one.up_to_seconds])),
             one.count,
             round(100 * one.count / most, 1),
         )

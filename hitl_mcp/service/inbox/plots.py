@@ -16,7 +16,15 @@ from hitl_mcp.service.inbox.words import day as short
 WIDTH, HEIGHT = 360, 190
 LEFT, RIGHT, TOP, BOTTOM = 40, 18, 10, 24
 """Room for the scale at the left and the days below."""
-SPANS = ((1, "1 s"), (60, "1 min"), (900, "15 min"), (3_600, "1 h"), (14_400, "4 h"), (86_400, "1 d"), (604_800, "7 d"))
+SPANS = {
+    1: N_("1 s"),
+    60: N_("1 min"),
+    900: N_("15 min"),
+    3_600: N_("1 h"),
+    14_400: N_("4 h"),
+    86_400: N_("24 h"),
+    604_800: N_("7 d"),
+}
 """Lines of the scale of times, which is logarithmic: a minute and a day are both to be seen."""
 NAMES = {
     "approved": N_("Approved"),
@@ -97,13 +105,13 @@ def response_times(days: Sequence[Day]) -> Plot:
         ]
         lines.append((tone, " ".join(f"{x},{height}" for x, height in points)))
         dots += [(x, height, tone) for x, height in points]
-    scale = [Mark(y(seconds), text) for seconds, text in SPANS if low <= seconds <= high]
+    scale = [Mark(y(seconds), _(text)) for seconds, text in SPANS.items() if low <= seconds <= high]
     return Plot(_dates(days, width), scale, lines=lines, dots=dots)
 
 
 def _decades(known: Sequence[float]) -> tuple[float, float]:
     """The scale's ends: the lines of it around the values."""
-    edges = [float(seconds) for seconds, _text in SPANS]
+    edges = [float(seconds) for seconds in SPANS]
     low = max((edge for edge in edges if known and edge <= min(known)), default=edges[0])
     high = min((edge for edge in edges if known and edge >= max(known)), default=edges[-1])
     return (low, high) if low < high else (edges[0], edges[-1])

@@ -30,6 +30,10 @@ _MONTHS = (
     N_("January"), N_("February"), N_("March"), N_("April"), N_("May"), N_("June"), N_("July"), N_("August"),
     N_("September"), N_("October"), N_("November"), N_("December"),
 )  # fmt: skip
+_SHORT = (
+    N_("Jan"), N_("Feb"), N_("Mar"), N_("Apr"), N_("May"), N_("Jun"), N_("Jul"), N_("Aug"), N_("Sep"), N_("Oct"),
+    N_("Nov"), N_("Dec"),
+)  # fmt: skip
 
 
 def where(channel: Channel | None) -> str | None:
@@ -50,7 +54,7 @@ def when(at: datetime, now: datetime) -> str:
 
 def day(of: date) -> str:
     """A day without its year, short enough for a plot: `17 Oct`."""
-    return f"{of.day} {_(_MONTHS[of.month - 1])[:3]}"
+    return _("{day} {month}").format(day=of.day, month=_(_SHORT[of.month - 1]))
 
 
 def exactly(at: datetime) -> str:

@@ -24,7 +24,7 @@ MOST = 50
 """Loops and reviewers that are listed."""
 
 _many = func.count().label("many")
-_closed_day = (CLOSED_AT // DAY_MS).label("day")
+_closed_day = (CLOSED_AT // DAY_MS).label("day")  # grouped by its name: a repeated parameter is another expression
 
 
 def figures(tx: Tx, loop_ids: Collection[str], days: int) -> Figures:
@@ -75,11 +75,11 @@ def _number(tx: Tx, query: Select[*tuple[Any, ...]]) -> int:
 def _per_day(tx: Tx, ours: Any, closed: Any, answered: Any, since: int, today: int) -> list[Day]:
     known = {day: Day(date=moment(day * DAY_MS).date()) for day in range(since // DAY_MS, today + 1)}
     asked = (requests.c.created_at // DAY_MS).label("day")
-    for row in tx.connection.execute(select(asked, _many).where(ours, requests.c.created_at >= since).group_by(asked)):
+    for row in tx.connection.execute(select(asked, _many).where(ours, requests.c.created_at >= since).group_by("day")):
         if row.day in known:  # a clock that was set back has days to come
             known[row.day].created = row.many
     outcome = OUTCOME.label("outcome")
-    query = select(_closed_day, outcome, _many).where(closed).group_by(_closed_day, outcome)
+    query = select(_closed_day, outcome, _many).where(closed).group_by("day", "outcome")
     for row in tx.connection.execute(query):
         if row.day in known:
             setattr(known[row.day], row.outcome, row.many)
@@ -117,7 +117,7 @@ def _spans(tx: Tx, answered: Any, of: ColumnElement[Any] | None) -> dict[Any, tu
 def _waiting(tx: Tx, ours: Any) -> list[Waiting]:
     age = tx.now - requests.c.created_at
     within = case(*((age <= edge * 1000, edge) for edge in AGES), else_=0)
-    rows = tx.connection.execute(select(within.label("edge"), _many).where(ours, IS_OPEN).group_by(within))
+    rows = tx.connection.execute(select(within.label("edge"), _many).where(ours, IS_OPEN).group_by("edge"))
     found = {row.edge: row.many for row in rows}
     return [Waiting(up_to_seconds=edge or None, count=found.get(edge, 0)) for edge in (*AGES, 0)]
 

@@ -24,7 +24,7 @@ _created = select(requests.c.priority, _many).group_by(requests.c.priority)
 _closed = (
     select(requests.c.priority, OUTCOME.label("outcome"), requests.c.response_channel.label("channel"), _many)
     .where(~IS_OPEN)
-    .group_by(requests.c.priority, OUTCOME, requests.c.response_channel)
+    .group_by(requests.c.priority, "outcome", requests.c.response_channel)
 )
 _waiting = (
     select(requests.c.priority, _many, func.min(requests.c.created_at).label("oldest"))
