@@ -125,7 +125,7 @@ async def test_the_page_shows_what_was_done_to_people_of_the_loop_only(folder: P
             words = await visit.words()
             assert await page.locator("svg[role=img]").count() == 2
             closed = sum(done.values())
-            assert f"{done['timeout']}\u2002{round(100 * done['timeout'] / closed)}\u00a0%" in words
+            assert f"{done['timeout']}\u00a0({round(100 * done['timeout'] / closed)}\u00a0%)" in words
             counted = json.loads(await page.evaluate("fetch('/figures.json?days=30').then((it) => it.text())"))
             days = counted["figures"]["per_day"]
             assert len(days) == 30 and sum(day["approved"] for day in days) == done["approve"]

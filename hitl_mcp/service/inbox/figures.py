@@ -52,7 +52,7 @@ class FiguresPage:
             (_("Half decided within"), "–" if counted.median_seconds is None else span(int(counted.median_seconds))),
             (_("95 % decided within"), "–" if counted.p95_seconds is None else span(int(counted.p95_seconds))),
             (_("Waiting now"), f"{waiting:,}"),
-            (_("Timed out"), f"{timeouts:,}\u2002{_percent(timeouts, closed)}"),
+            (_("Timed out"), f"{timeouts:,}\u00a0({_percent(timeouts, closed)})"),
             (_("Escalations"), f"{counted.escalations:,}"),
             (_("Deliveries given up"), f"{counted.failed_deliveries:,}"),
         ]

@@ -14,7 +14,7 @@ from hitl_mcp.service.inbox.texts import N_, _
 from hitl_mcp.service.inbox.words import day as short
 
 WIDTH, HEIGHT = 360, 190
-LEFT, RIGHT, TOP, BOTTOM = 40, 18, 10, 24
+LEFT, RIGHT, TOP, BOTTOM = 50, 18, 10, 24
 """Room for the scale at the left and the days below."""
 SPANS = {
     1: N_("1 s"),
