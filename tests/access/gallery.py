@@ -107,6 +107,11 @@ class Gallery:
         path = routes.LOOP_REQUESTS.format(loop_id=loop_id or self.loop_id)
         return str((await self.call("POST", path, {"request_text": text} | kind | fields))["request_id"])
 
+    async def similar(self, request_id: str) -> str:
+        """What a request has in common with others; part of an address."""
+        found = select(requests.c.similar).where(requests.c.id == request_id)
+        return str(await self.on.services.store.read(lambda tx: tx.connection.execute(found).scalar()))
+
     async def at_terminal(self, who: str) -> Reviewer:
         """The person, at the terminal's API."""
         address = f"{who}@example.com" if who != OWNER else None
@@ -193,13 +198,13 @@ async def _questions(gallery: Gallery) -> None:
     asked["late"] = await gallery.ask("Due?", due_at="2020-01-01T00:00:00Z", context={"wide": [LONG] * 3})
     asked["elsewhere"] = await gallery.ask("The owner's own question 1", loop_id=gallery.own_loop)
     await gallery.ask("The owner's own question 2", loop_id=gallery.own_loop)
-    gallery.held["digest"] = await _similar(gallery, asked["elsewhere"])
+    gallery.held["digest"] = await gallery.similar(asked["elsewhere"])
     asked["elsewhere closed"] = await gallery.ask("The owner's own question, answered", loop_id=gallery.own_loop)
     await owner.answer(asked["elsewhere closed"], "approve", comment="The owner's own question and comment")
     asked["alike"] = await gallery.ask("Delete host 17?", context={"size": 1})
     for number in (18, 19):
         await gallery.ask(f"Delete host {number}?", context={"size": number, RTL: LONG})
-    gallery.held["alike"] = await _similar(gallery, asked["alike"])
+    gallery.held["alike"] = await gallery.similar(asked["alike"])
     for name, reviewer in {"claimed by me": ruth, "claimed by another": owner}.items():
         asked[name] = await gallery.ask(f"One that is {name}")
         await reviewer.do(routes.REQUEST_CLAIM, asked[name])
@@ -215,12 +220,6 @@ async def _questions(gallery: Gallery) -> None:
     asked["changed"] = await gallery.ask("The old text", context={"old": 1})
     change = {"request_text": f"The new text {RTL}", "context": {"new": [LONG]}, "priority": "high"}
     await gallery.call("PATCH", routes.REQUEST.format(request_id=asked["changed"]), change)
-
-
-async def _similar(gallery: Gallery, request_id: str) -> str:
-    """What the request has in common with others; part of an address."""
-    found = select(requests.c.similar).where(requests.c.id == request_id)
-    return str(await gallery.on.services.store.read(lambda tx: tx.connection.execute(found).scalar()))
 
 
 def token_of(page: str) -> str:
