@@ -19,7 +19,13 @@ pytestmark = [
     ),  # Apprise, where Python still has it
 ]
 
-NOT_PAGES = {"/live", "/sw.js", "/media/{digest:str}", "/requests/{request_id}/{action:str}"}
+NOT_PAGES = {
+    "/live",
+    "/sw.js",
+    "/media/{digest:str}",
+    "/requests/{request_id}/{action:str}",
+    "/similar/{digest}/{action:str}",
+}
 """A stream, a script, a picture, a redirect."""
 
 
