@@ -20,13 +20,10 @@ pytestmark = [
 ]
 
 NOT_PAGES = {
-    "/live",
-    "/sw.js",
-    "/media/{digest:str}",
-    "/requests/{request_id}/{action:str}",
+    "/live", "/sw.js", "/figures.json", "/media/{digest:str}", "/requests/{request_id}/{action:str}",
     "/similar/{digest}/{action:str}",
-}
-"""A stream, a script, a picture, a redirect."""
+}  # fmt: skip
+"""A stream, a script, JSON, a picture, redirects."""
 
 
 def _shape(path: str) -> str:
