@@ -39,6 +39,12 @@ async def test_the_list_follows_what_happens_without_a_reload(folder: Path, chro
 
         first = await ask_for(here, "The first question")
         await expect(page.locator(".card")).to_have_count(1)
+        await page.get_by_role("link", name="Show this list on a wall screen").focus()
+        await ask_for(here, "For a moment")
+        await expect(page.locator(".card")).to_have_count(2)
+        assert await page.evaluate("document.activeElement.getAttribute('href')") == "/?wall=1", "also without an id"
+        await here.agent.cancel_request((await here.reviewer.open_requests())[1].id)
+        await expect(page.locator(".card")).to_have_count(1)
         await page.focus(f"#open-{first.id}")
         await ask_for(here, "A critical question", priority="critical")
         await expect(page.locator(".card .line")).to_have_text(["A critical question", "The first question"])
@@ -93,6 +99,51 @@ async def test_many_tabs_share_one_stream_and_another_takes_over_when_its_tab_cl
         await ask_for(here, "After the first tab closed")
         for page in pages[1:]:
             await expect(page.locator(".card")).to_have_count(2)
+
+
+async def test_after_a_sleep_the_page_says_that_it_is_not_live_and_begins_anew(folder: Path, chrome: Browser) -> None:
+    async with world(folder) as here, visiting(here.found, chrome) as visit:
+        page = visit.page
+        await page.clock.install(time=datetime.now().astimezone())
+        await visit.list()
+        await visit.is_live()
+        await mark(page)
+        await page.evaluate(
+            """() => { window.states = []; const light = document.getElementById("live");
+            const note = new MutationObserver(() => window.states.push(light.dataset.state));
+            note.observe(light, { attributes: true }) }"""
+        )
+        await page.clock.run_for(46_000)
+        await page.wait_for_function("window.states.includes('lost') && window.states.at(-1) === 'live'")
+        await ask_for(here, "Asked after the sleep")
+        await expect(page.locator(".card")).to_have_count(1)
+        assert await is_the_same(page)
+
+
+async def test_a_narrowed_list_stays_narrowed_and_leaves_what_is_typed_alone(folder: Path, chrome: Browser) -> None:
+    async with world(folder) as here, visiting(here.found, chrome) as visit:
+        page = visit.page
+        await page.goto(f"{visit.origin}/?priority=high")
+        await visit.is_live()
+        await page.fill("#search", "half a wo")
+        await ask_for(here, "A low one", priority="low")
+        await ask_for(here, "A high one", priority="high")
+        await expect(page.locator(".card .line")).to_have_text(["A high one"])
+        await expect(page.locator("h1")).to_have_text("1 of 2 waiting")
+        assert await page.input_value("#search") == "half a wo"
+
+
+async def test_a_wall_screen_shows_the_list_without_any_control(folder: Path, chrome: Browser) -> None:
+    async with world(folder) as here, visiting(here.found, chrome, viewport={"width": 1920, "height": 1080}) as visit:
+        page = visit.page
+        await page.goto(f"{visit.origin}/?wall=1")
+        await visit.is_live()
+        for number in range(3):
+            await ask_for(here, f"Question {'abc'[number]}")
+        await expect(page.locator(".card")).to_have_count(3)
+        tops = await page.locator(".card").evaluate_all("(all) => all.map((it) => it.getBoundingClientRect().top)")
+        assert len(set(tops)) == 1, "side by side"
+        await expect(page.locator("form:visible, button:visible")).to_have_count(0)
 
 
 async def test_the_countdown_runs_and_says_when_it_is_too_late(folder: Path, chrome: Browser) -> None:

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, expect
 
-from hitl_mcp.contract.states import Status
+from hitl_mcp.contract.escalation import Ladder
+from hitl_mcp.contract.states import Channel, Status
+from hitl_mcp.service.actors import Person
 from tests.inbox.visit import ask_for, browsing, change, now, token_in, visiting
 from tests.service.stage import add_person, stage
 from tests.world import World, world
@@ -137,3 +139,21 @@ async def test_with_nothing_ticked_nothing_is_sent(folder: Path) -> None:
         assert len(await on.reviewer.open_requests()) == 2
         assert (await browser.get("/similar/" + "0" * 64)).status_code == 404
         assert (await browser.get(f"{address}/decision", follow_redirects=False)).headers["location"] == address
+
+
+async def test_a_request_is_escalated_with_a_reason_and_leaves_who_is_not_in_the_next_loop(folder: Path) -> None:
+    async with stage(folder) as on, browsing(on.found) as browser:
+        leads = await on.second_loop("Leads")
+        owner = Person(on.services.account.user_id, "Ada", Channel.INBOX)
+        ladder = Ladder.model_validate({"steps": [{"raise_priority_to": "high"}, {"to_loop": leads}]})
+        await on.services.lifecycle.set_ladder(owner, on.loop_id, ladder)
+        request_id = (await on.ask_approval("May I?")).request_id
+        page = (await browser.get(f"/requests/{request_id}")).text
+        assert "It takes step 1 of 2" in page
+        form = {"token": token_in(page), "revision": "1", "comment": "kept", "reason": ""}
+        empty = await browser.post(f"/requests/{request_id}/escalate", data=form)
+        assert empty.status_code == 422 and "kept</textarea>" in empty.text
+        done = await browser.post(f"/requests/{request_id}/escalate", data=form | {"reason": "Above my <limit>"})
+        assert done.status_code == 200 and "kept</textarea>" in done.text
+        assert "Above my &lt;limit&gt;" in done.text and "step 1 of 2" in done.text
+        assert "changed after you opened it" in done.text, "what was typed is for an earlier revision, and it is said"

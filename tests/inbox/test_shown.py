@@ -29,7 +29,9 @@ async def test_code_and_differences_are_coloured_and_every_character_stays(folde
         assert await blocks.nth(1).locator("span.gd").all_text_contents() == ["-old <i>\n"]
         assert await blocks.nth(1).locator("span.gi").all_text_contents() == ["+new\n"]
         assert await blocks.nth(2).locator("span").count() == 0
-        assert await page.locator("pre.code .gi").inner_text() == "+new", "a difference in the context is one too"
+        assert await page.locator("pre.code .gi").all_text_contents() == ["+new\n"], (
+            "a difference in the context is one too"
+        )
         assert "Formatting hides some" not in await visit.words()
 
 

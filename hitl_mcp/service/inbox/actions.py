@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from hitl_mcp.contract.escalation import NewEscalation
 from hitl_mcp.contract.ids import is_id
 from hitl_mcp.contract.reviewing import AskedBack, Reassignment
 from hitl_mcp.errors import AnswerRejected, BadRequest, Conflict, NotFound, ServiceFault
@@ -17,6 +18,7 @@ from hitl_mcp.service import rows
 from hitl_mcp.service.context import Services
 from hitl_mcp.service.inbox.forms import faults, new_answer, read_typed, text_of, typed_again
 from hitl_mcp.service.inbox.one import RequestPage
+from hitl_mcp.service.inbox.render import message
 from hitl_mcp.service.inbox.session import Visit, check_origin, check_token, has_token, visit_of
 from hitl_mcp.service.inbox.texts import _
 from hitl_mcp.service.lifecycle import holding
@@ -80,6 +82,7 @@ class Requests:
             Route(f"{one}/undo", self.undo, methods=["POST"]),
             Route(f"{one}/hand", self.hand_on, methods=["POST"]),
             Route(f"{one}/ask", self.ask_back, methods=["POST"]),
+            Route(f"{one}/escalate", self.escalate, methods=["POST"]),
             Route(one + "/{action:str}", self.back),
         )
 
@@ -111,7 +114,7 @@ class Requests:
             return await self._page.shown(request_id, visit, typed, status=409, notice=f"{conflict.message}.")
         except ServiceFault as fault:
             return await self._page.shown(request_id, visit, typed, status=503, notice=not_kept(fault))
-        return RedirectResponse(f"/requests/{request_id}", 303)
+        return await self._onward(visit, request_id)
 
     async def again(self, request: Request) -> Response:
         """The page as it is now, with what was typed. Changes nothing."""
@@ -152,6 +155,18 @@ class Requests:
 
         return await self._done(request, act)
 
+    async def escalate(self, request: Request) -> Response:
+        """Take the next step of the loop's ladder."""
+
+        async def act(visit: Visit, request_id: str, form: FormData) -> object:
+            try:
+                given = NewEscalation.model_validate({"reason": text_of(form, "reason").strip()})
+            except ValidationError:
+                raise BadRequest(_("Write why it is escalated, in at most 500 characters")) from None
+            return await self._acts.escalate(visit.person, request_id, given.reason)
+
+        return await self._done(request, act)
+
     async def undo(self, request: Request) -> Response:
         """Take one's own answer back, as long as that is possible; the form has it again."""
         visit, form = await posted(self._services, request)
@@ -181,6 +196,21 @@ class Requests:
             )
         except BadRequest as fault:
             return await self._page.shown(request_id, visit, typed, status=422, notice=f"{fault.message}.", also=form)
-        if not typed.is_empty:
+        if not typed.is_empty and await self._is_here(visit, request_id):
             return await self._page.shown(request_id, visit, typed)
-        return RedirectResponse(f"/requests/{request_id}", 303)
+        return await self._onward(visit, request_id)
+
+    async def _onward(self, visit: Visit, request_id: str) -> Response:
+        """To the request's page, if it is still in a loop of this person."""
+        if await self._is_here(visit, request_id):
+            return RedirectResponse(f"/requests/{request_id}", 303)
+        return message(
+            _("Escalated"), _("The request has gone to a loop that you are not in. Its people decide now."), back="/"
+        )
+
+    async def _is_here(self, visit: Visit, request_id: str) -> bool:
+        try:
+            await self._services.store.read(lambda tx: rows.find_for(tx, visit.person, request_id))
+        except NotFound:
+            return False
+        return True

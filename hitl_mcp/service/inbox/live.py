@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Sequence
 from typing import Any
 
 import anyio
@@ -10,6 +12,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from hitl_mcp.contract.models import Change
 from hitl_mcp.errors import HITLError, NotAuthorised
 from hitl_mcp.service.actors import Person
 from hitl_mcp.service.context import Services
@@ -69,6 +72,7 @@ class Live:
             seen = await self._audience.look(person.user_id, services.feed.handed_out)
             ready = _event("ready", {"open": seen.open_for(person.user_id)})
             await send(_body(b"retry: 2000\n\n" + ready))
+            heard = time.monotonic()
             while not services.feed.closed:
                 changes = await news.next_changes(PING_SECONDS)
                 if services.feed.closed:
@@ -78,19 +82,27 @@ class Live:
                     if await self._gone(session):
                         await send(_body(_event("signed-out", {})))
                         return
-                if not changes:
-                    await send(_body(PING))
-                    continue
-                seen = await self._audience.look(person.user_id, services.feed.handed_out)
-                mine = seen.loops_of(person.user_id)
-                frames = [
-                    _event("change", {"request_id": item.request_id, "type": item.type, "status": item.status.value})
-                    for item in changes
-                    if item.loop_id in mine
-                ]
+                frames = await self._frames(person, changes)
+                if not frames and time.monotonic() - heard >= PING_SECONDS:
+                    frames = [PING]
                 if frames:
-                    frames.append(_event("count", {"open": seen.open_for(person.user_id)}))
+                    heard = time.monotonic()
                     await send(_body(b"".join(frames)))
+
+    async def _frames(self, person: Person, changes: Sequence[Change]) -> list[bytes]:
+        if not changes:
+            return []
+        seen = await self._audience.look(person.user_id, self._services.feed.handed_out)
+        mine, count = seen.loops_of(person.user_id), {"open": seen.open_for(person.user_id)}
+        frames = [
+            _event("change", {"request_id": item.request_id, "type": item.type, "status": item.status.value})
+            for item in changes
+            if item.loop_id in mine
+        ]
+        if frames:
+            return [*frames, _event("count", count)]
+        # what climbed into another loop has left this one; who is told to look again learns no more than that
+        return [_event("ready", count)] if any(item.type == "escalated" for item in changes) else []
 
     async def _gone(self, session: str) -> bool:
         try:

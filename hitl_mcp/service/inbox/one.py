@@ -30,6 +30,8 @@ from hitl_mcp.service.search import waiting
 from hitl_mcp.service.search.people import answerers, guidelines_of, names_of
 from hitl_mcp.service.store.base import Tx
 
+_OTHER = ("whom", "note", "question", "reason")
+
 
 def own_address(known: Keys) -> OwnAddress:
     """Where the inbox answers, as host and port."""
@@ -103,7 +105,7 @@ class RequestPage:
             "news": _news(item, visit),
             "changed": view.differences(changed),
             "errors": errors or {},
-            "other": {name: text_of(also, name) if also is not None else "" for name in ("whom", "note", "question")},
+            "other": {name: text_of(also, name) if also is not None else "" for name in _OTHER},
             "notice": notice,
         }
         return page("request.html", status, page="request", visit=visit, request_id=request_id, **values)

@@ -41,7 +41,7 @@ _HAPPENED = {
     "reassigned": N_("{who} handed it to {whom}"),
     "asked": N_("{who} asked the agent"),
     "answered_back": N_("{who} answered (revision {revision})"),
-    "escalated": N_("Escalated (revision {revision})"),
+    "escalated": N_("Escalated to {loop}, as the loop's ladder says (revision {revision})"),
     "dropped": N_("Its texts were removed, because their time was over"),
 }
 """What an entry of the log says to a person, by its type."""
@@ -96,8 +96,9 @@ def differences(entries: Sequence[dict[str, Any]]) -> list[Difference]:
             first.setdefault(name, value)
         last |= entry.get("after", {})
     names = {
-        "request_text": _("Text"), "priority": _("Priority"), "context": _("Context"), "timeout_at": _("Deadline"),
-        "due_at": _("Wanted by"), "response_config": _("Answers"), "default_response": _("Default"),
+        "loop": _("Loop"), "request_text": _("Text"), "priority": _("Priority"), "context": _("Context"),
+        "timeout_at": _("Deadline"), "due_at": _("Wanted by"),
+        "response_config": _("Answers"), "default_response": _("Default"),
     }  # fmt: skip
     return [
         Difference(label, compared(_as_text(name, first.get(name)), _as_text(name, last.get(name))))
@@ -196,8 +197,14 @@ def history_lines(
         words = N_("{who} decided") if kind == "completed" and request.kind is Kind.APPROVAL else _HAPPENED.get(kind)
         if kind == "reassigned" and data.get("to") is None:
             words = N_("{who} gave it back to nobody in particular")
+        if kind == "escalated" and actor.startswith("user:"):
+            words = N_("{who} escalated it to {loop} (revision {revision})")
         whom = names.get(str(data.get("to")), _("Somebody"))
-        said = kind if words is None else _(words).format(who=who, revision=data.get("revision"), whom=whom)
+        said = (
+            kind
+            if words is None
+            else _(words).format(who=who, revision=data.get("revision"), whom=whom, loop=data.get("to_loop_name"))
+        )
         parts = differences([data]) if kind in REVISING and "before" in data else []
         quoted = _QUOTED.get(kind)
         lines.append(

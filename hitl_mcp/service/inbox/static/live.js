@@ -40,7 +40,7 @@ async function fresh(url) {
 
 /** What is read stays where it is: the first line in sight, the focus, and what was unfolded. */
 function swap(old, next) {
-  const focused = document.activeElement?.id;
+  const focused = document.activeElement;
   const unfolded = [...old.querySelectorAll("details[open][id]")].map((it) => it.id);
   const seen = [...old.querySelectorAll("a.line")].find((it) => it.getBoundingClientRect().top > 0);
   const top = seen?.getBoundingClientRect().top ?? 0;
@@ -48,7 +48,10 @@ function swap(old, next) {
   for (const id of unfolded) document.getElementById(id)?.setAttribute("open", "");
   const moved = scrollY > 0 && seen ? document.getElementById(seen.id) : null;
   if (moved) scrollBy({ top: moved.getBoundingClientRect().top - top, behavior: "instant" });
-  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  if (!focused || focused === document.body || focused.isConnected) return;
+  const href = focused.getAttribute("href");
+  const again = document.getElementById(focused.id) ?? [...next.querySelectorAll("a")].find((it) => it.getAttribute("href") === href);
+  again?.focus({ preventScroll: true });
 }
 
 async function refreshList() {
