@@ -42,18 +42,24 @@ def npm_packages(manifest: Path) -> Path:
     def install(into: Path) -> None:
         for file in files:
             shutil.copy(file, into)
-        run_installer([node(), str(_npm()), "ci", "--ignore-scripts", "--no-audit", "--no-fund"], into)
+        run_installer([*npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund"], into)
 
     return installed_once("npm", b"".join(file.read_bytes() for file in files), install)
 
 
-def installed_once(name: str, what: bytes, install: Callable[[Path], None]) -> Path:
+def npm() -> list[str]:
+    """The command that runs npm."""
+    return [node(), str(_npm())]
+
+
+def installed_once(name: str, what: bytes, install: Callable[[Path], None], seconds: float = INSTALL_SECONDS) -> Path:
     """A folder of the user's cache, filled by `install` the first time and whole whenever it is there.
 
     Args:
         name: of the folder, for people who look at it.
         what: everything that decides on the contents.
         install: fills the empty folder it is given, which stays where it is.
+        seconds: how long another process's installation is waited for.
 
     Raises: CannotInstall.
     """
@@ -63,7 +69,7 @@ def installed_once(name: str, what: bytes, install: Callable[[Path], None]) -> P
     if whole.exists():
         return folder
     cache.mkdir(parents=True, exist_ok=True)
-    with FileLock(cache / f"{folder.name}.lock", timeout=INSTALL_SECONDS):
+    with FileLock(cache / f"{folder.name}.lock", timeout=seconds):
         if not whole.exists():
             shutil.rmtree(folder, ignore_errors=True)  # of an installation that was cut off
             folder.mkdir()
@@ -72,15 +78,15 @@ def installed_once(name: str, what: bytes, install: Callable[[Path], None]) -> P
     return folder
 
 
-def run_installer(command: list[str], folder: Path) -> None:
+def run_installer(command: list[str], folder: Path, seconds: float = INSTALL_SECONDS) -> None:
     """Run a package manager. Raises: CannotInstall with what it wrote, where it fails or takes too long."""
     try:
         done = subprocess.run(
             command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-            timeout=INSTALL_SECONDS,
+            timeout=seconds,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        raise CannotInstall(_words(command, f"took longer than {INSTALL_SECONDS} s")) from None
+        raise CannotInstall(_words(command, f"took longer than {seconds} s")) from None
     if done.returncode != 0:
         raise CannotInstall(_words(command, f"said: {(done.stderr or done.stdout).strip()[-2000:]}"))
 

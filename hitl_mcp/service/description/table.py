@@ -176,6 +176,9 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("post", routes.WEBHOOK_REDELIVER): Operation(
         "redeliver", "Send again", _one(200, "Under way", told.SentAgain),
         {**_WEBHOOK, 400: "The webhook is disabled"}),
+    ("get", routes.HOOK_SAMPLES): Operation(
+        "hook_samples", "See what an event looks like", _one(200, "Bodies of an event", told.Samples),
+        {400: "Unknown event"}),
     ("get", routes.REQUEST_CALLBACKS): Operation(
         "list_callbacks", "List what was sent to a request's callback_url",
         _one(200, "Deliveries", told.DeliveryList), _REQUEST),

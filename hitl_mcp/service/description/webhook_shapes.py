@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hitl_mcp.contract.webhooks import Delivered, Webhook
 from hitl_mcp.service.description.shapes import Shape
 
@@ -29,6 +31,13 @@ class RemovedWebhook(Shape):
     """What was removed."""
 
     webhook_id: str
+
+
+class Samples(Shape):
+    """What a webhook's body looks like."""
+
+    event: str
+    samples: list[dict[str, Any]]
 
 
 class OneDelivery(Shape):

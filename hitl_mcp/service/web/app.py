@@ -12,6 +12,7 @@ from hitl_mcp.service.api import (
     events,
     first_generation,
     health,
+    hooks,
     keys,
     local,
     loops,
@@ -40,8 +41,8 @@ EXPOSED = ["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "R
            "Mcp-Session-Id"]  # fmt: skip
 
 PARTS = (
-    requests, first_generation, loops, members, templates, webhooks, reviews, events, local, channels, keys, tokens,
-    health, operating, record, measures,
+    requests, first_generation, loops, members, templates, webhooks, hooks, reviews, events, local, channels, keys,
+    tokens, health, operating, record, measures,
 )  # fmt: skip
 
 
