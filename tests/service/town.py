@@ -24,7 +24,7 @@ from hitl_mcp.contract.teams import Scope
 from hitl_mcp.service.api.requests import WAIT_MAX
 from tests.service.stage import stage
 
-EXAMPLES = int(os.environ.get("HITL_FUZZ_EXAMPLES", "20"))
+EXAMPLES = int(os.environ.get("HITL_FUZZ_EXAMPLES", "10"))
 PHASES = ("examples", "coverage", "fuzzing", "stateful")
 SEED = 20_260_302
 SECONDS = 10.0
