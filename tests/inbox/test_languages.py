@@ -18,10 +18,13 @@ from tests.world import WAIT, World, world
 
 pytestmark = pytest.mark.anyio
 
-OURS = re.compile(r"hitl[-_]mcp( inbox| respond)?|HITL_[A-Z_]+|[0-9a-f]{24}|UTC|U\+[0-9A-F]+|https?://\S+")
-"""What no language says differently: our name and commands, ids, addresses."""
+OURS = re.compile(
+    r"hitl[-_]mcp( inbox| respond)?|HITL_[A-Z_]+|[0-9a-f]{24}|UTC|U\+[0-9A-F]+|\w+://\S+|request\.\w+|loop\.\w+"
+    r"|[A-Z][A-Za-z]+/[A-Za-z_/+-]+\d*|GMT\S*|Slack|Telegram|Discord|Microsoft Teams|ntfy"
+)
+"""What no language says differently: our name and commands, ids, addresses, events, time zones, others' names."""
 ATTRIBUTES = ("alt", "aria-label", "placeholder", "title", "aria-description", "label")
-UNREAD = ("script", "style")
+UNREAD = ("script", "style", "code", "kbd")
 
 
 @dataclass
@@ -39,6 +42,11 @@ class Words(HTMLParser):
         """Take note of what is said in attributes."""
         self.inside = tag
         self.attributes += [value for name, value in attrs if name in ATTRIBUTES and value]
+
+    def handle_endtag(self, tag: str) -> None:
+        """What follows is read again."""
+        self.inside = ""
+        self.text.append("\n" if tag in ("option", "dd", "dt", "li") else "")
 
     def handle_data(self, data: str) -> None:
         """Take note of a text."""
@@ -82,7 +90,20 @@ async def names(here: World) -> list[str]:
     return [loop.name, *(member.name or "" for member in await here.agent.list_members(loop.id))]
 
 
-PAGES = ("/nothing/here", "/", "/?wall=1", "/?priority=low&q=1", "/history", "/history?outcome=approved", "/figures")
+PAGES = (
+    "/nothing/here", "/", "/?wall=1", "/?priority=low&q=1", "/history", "/history?outcome=approved", "/figures", "/reach",
+    "/webhooks",
+)  # fmt: skip
+    "/nothing/here",
+    "/",
+    "/?wall=1",
+    "/?priority=low&q=1",
+    "/history",
+    "/history?outcome=approved",
+    "/figures",
+    "/reach",
+    "/webhooks",
+)
 
 
 def test_the_catalogue_holds_what_the_code_says() -> None:
