@@ -91,9 +91,6 @@ async def names(here: World) -> list[str]:
 
 
 PAGES = (
-    "/nothing/here", "/", "/?wall=1", "/?priority=low&q=1", "/history", "/history?outcome=approved", "/figures", "/reach",
-    "/webhooks",
-)  # fmt: skip
     "/nothing/here",
     "/",
     "/?wall=1",
