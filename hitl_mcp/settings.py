@@ -100,6 +100,13 @@ class Settings(BaseSettings):
     outgoing_allow: Annotated[
         str, Field(description="private hosts, addresses or networks the service may call, separated by commas")
     ] = ""
+    smtp_url: Annotated[
+        SecretStr | None,
+        Field(description="mail server for invitations and sign-in links, smtp://USER:PASSWORD@HOST:587?from=ADDRESS"),
+    ] = None
+    trusted_proxies: Annotated[
+        str, Field(description="proxies whose X-Forwarded-For is believed, addresses or networks separated by commas")
+    ] = ""
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="of the service's log")] = (
         "INFO"
     )

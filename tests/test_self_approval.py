@@ -103,6 +103,7 @@ async def test_no_route_lets_an_agents_key_answer_join_or_sign_in(folder: Path) 
                             webhook_id="a" * 24,
                             channel_id="a" * 24,
                             code="AAAAAAAAA",
+                            token="a" * 43,
                             template="content_review",
                             digest="a" * 64,
                         )

@@ -71,6 +71,7 @@ KEYS = "/v1/local/keys"
 KEY = "/v1/local/keys/{key_id}"
 CALLBACK_SECRET = "/v1/local/callback-secret"
 OUTGOING = "/v1/local/outgoing"
+PEOPLE = "/v1/local/people"
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 CLIENT_NAME = "X-HITL-Client"

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from hitl_mcp.contract.models import ReviewFacts
 from hitl_mcp.contract.teams import NewMember, Scope
 from hitl_mcp.errors import Refused
-from hitl_mcp.service import members
+from hitl_mcp.service import joining, members
 from hitl_mcp.service.actors import Agent
 from hitl_mcp.service.store.base import Tx
 
@@ -26,7 +26,7 @@ def reach(tx: Tx, agent: Agent, loop_id: str, review: ReviewFacts | None, *, inv
     """
     if review is None or not review.assignees:
         return []
-    there = {member.email: member.status for member in members.of_loop(tx, loop_id, agent.user_id)}
+    there = {member.email: member.status for member in members.of_loop(tx, loop_id)}
     notes: list[str] = []
     for address in dict.fromkeys(one.strip().lower() for one in review.assignees):
         status = there.get(address)
@@ -46,7 +46,7 @@ def _invited(tx: Tx, agent: Agent, loop_id: str, address: str, *, inviting: bool
     if not inviting:
         return "they were not invited again"
     try:
-        members.invite(tx, agent, loop_id, new.email, None)
+        joining.invite(tx, agent, loop_id, new.email, None)
     except Refused as refused:
         return f"they could not be invited: {refused.message}"
     return f"they were invited, and {_WAIT}"

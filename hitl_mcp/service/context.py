@@ -13,11 +13,14 @@ from hitl_mcp.contract.states import Assurance
 from hitl_mcp.service.clock import Clock
 from hitl_mcp.service.feed import Feed
 from hitl_mcp.service.lifecycle import Lifecycle
+from hitl_mcp.service.notify.mail import Mail
 from hitl_mcp.service.operating.daily import Daily
 from hitl_mcp.service.operating.metrics import Metrics
 from hitl_mcp.service.outgoing.guard import Outgoing
+from hitl_mcp.service.passwords import Passwords
 from hitl_mcp.service.people import LocalAccount
 from hitl_mcp.service.store import Store
+from hitl_mcp.service.web.origins import Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,9 @@ class Services:
     back_up: Callable[[Path], Awaitable[int]] | None = None
     allow_outgoing: Callable[[list[str]], None] | None = None
     locales: Path | None = None
+    mail: Mail | None = None
+    passwords: Passwords = field(default_factory=Passwords)
+    trusted_proxies: tuple[Network, ...] = ()
 
     def stop(self) -> None:
         """Begin to end: finish what is being written, let every stream return."""

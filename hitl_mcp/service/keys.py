@@ -109,9 +109,15 @@ def of_person(tx: Tx, user_id: str) -> list[str]:
     return list(tx.connection.execute(found).scalars())
 
 
-def listed(tx: Tx) -> list[dict[str, Any]]:
-    """Every key but the data folder's own, oldest first; never its secret."""
+def listed(tx: Tx, user_id: str | None = None) -> list[dict[str, Any]]:
+    """Every key but the data folder's own, oldest first; never its secret.
+
+    Args:
+        user_id: only those that act for this person.
+    """
     found = _listed.where(api_keys.c.key_hash.is_not(None)).order_by(api_keys.c.created_at, api_keys.c.id)
+    if user_id is not None:
+        found = found.where(api_keys.c.user_id == user_id)
     return [_shown(row) for row in tx.connection.execute(found)]
 
 

@@ -9,11 +9,11 @@ from sqlalchemy import Row, bindparam, func, insert, or_, select, update
 from hitl_mcp.contract.answers import slug
 from hitl_mcp.contract.ids import is_id, new_id
 from hitl_mcp.contract.models import Loop
-from hitl_mcp.contract.teams import LoopChange
+from hitl_mcp.contract.teams import LoopChange, Role
 from hitl_mcp.errors import BadRequest, NotAllowed, NotFound
 from hitl_mcp.service.actors import Agent
 from hitl_mcp.service.clock import moment
-from hitl_mcp.service.membership import JOINED, is_member, joined_by
+from hitl_mcp.service.membership import JOINED, MAY_ANSWER, is_member, joined_by
 from hitl_mcp.service.rows import IS_OPEN, SOME_OPEN, columns
 from hitl_mcp.service.store.base import Tx
 from hitl_mcp.service.store.tables import channels, loops, members, requests
@@ -39,7 +39,7 @@ _where_to_ask = select(
     loops.c.creator_id,
     loops.c.allow_client_answers,
     select(func.count())
-    .where(members.c.loop_id == loops.c.id, members.c.status == "active")
+    .where(members.c.loop_id == loops.c.id, members.c.status == "active", MAY_ANSWER)
     .scalar_subquery()
     .label("reached"),
     SOME_OPEN.scalar_subquery().label("ahead"),
@@ -164,9 +164,8 @@ def add_loop(tx: Tx, *, name: str, description: str | None, icon: str, creator_i
         insert(loops),
         {"id": loop_id, "name": name, "description": description, "icon": icon, "creator_id": creator_id, **stamp},
     )
-    tx.connection.execute(
-        insert(members), {"loop_id": loop_id, "user_id": creator_id, "status": "active", "joined_at": tx.now}
-    )
+    first = {"loop_id": loop_id, "user_id": creator_id, "status": "active", "joined_at": tx.now}
+    tx.connection.execute(insert(members), first | {"role": Role.OWNER.value})
     return loop_id
 
 
@@ -189,16 +188,21 @@ def archive(tx: Tx, agent: Agent, loop_id: str) -> dict[str, Any]:
     Raises: NotFound, NotAllowed, BadRequest while requests are open.
     """
     loop = find_owned(tx, agent, loop_id, "delete the loop")
-    # the update comes first: on a database with several writers it keeps new requests of this loop waiting
-    done = update(loops).where(loops.c.id == loop_id, loops.c.archived_at.is_(None)).values(archived_at=tx.now)
-    tx.connection.execute(done)
-    waiting = tx.connection.execute(_open_in, {"loop_id": loop_id, "now": tx.now}).scalar_one()
+    waiting = close(tx, loop_id)
     if waiting:
         raise BadRequest(
             "Cannot delete loop with active requests", f"{waiting} open; cancel them or wait for their decisions"
         )
     deleted = {"members_removed": loop.member_count, "requests_deleted": 0, "responses_deleted": 0}
     return {"loop_id": loop_id, "deleted_at": moment(tx.now), "archived": True, "deleted_data": deleted}
+
+
+def close(tx: Tx, loop_id: str) -> int:
+    """Mark a loop as archived; returns how many of its requests are open, for which the caller undoes it."""
+    # the update comes first: on a database with several writers it keeps new requests of this loop waiting
+    done = update(loops).where(loops.c.id == loop_id, loops.c.archived_at.is_(None)).values(archived_at=tx.now)
+    tx.connection.execute(done)
+    return int(tx.connection.execute(_open_in, {"loop_id": loop_id, "now": tx.now}).scalar_one())
 
 
 def resolve(tx: Tx, agent: Agent, wanted: str, named: dict[str, str]) -> str:

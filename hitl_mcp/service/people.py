@@ -1,4 +1,4 @@
-"""The local account, sign-ins and sessions. Only hashes of secrets are stored."""
+"""The people of a service: its first one, who has an address, and what all processes of one database share."""
 
 from __future__ import annotations
 
@@ -6,21 +6,15 @@ import getpass
 import secrets
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import func, insert, select, update
 
 from hitl_mcp.contract.ids import new_id
-from hitl_mcp.contract.states import Assurance, Channel
-from hitl_mcp.errors import NotAuthorised, NotFound
+from hitl_mcp.contract.people import KnownPerson
+from hitl_mcp.errors import Conflict, NotFound
 from hitl_mcp.service import loops
-from hitl_mcp.service.actors import Person
-from hitl_mcp.service.keys import hashed
-from hitl_mcp.service.members import CODE_LETTERS, known_by
+from hitl_mcp.service.joining import known_by
 from hitl_mcp.service.store.base import Tx
-from hitl_mcp.service.store.tables import api_keys, facts, sessions, sign_ins, users
-
-SIGN_IN_MS = 60_000
-SESSION_MS = 30 * 24 * 3_600_000
-TERMINAL_SESSION_MS = 10 * 60_000
+from hitl_mcp.service.store.tables import api_keys, facts, members, users
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,76 +47,6 @@ def local_account(tx: Tx) -> LocalAccount:
     return account
 
 
-def new_sign_in(tx: Tx, user_id: str, *, typed: bool = False) -> str:
-    """A code for one sign-in within 60 seconds (H15).
-
-    Args:
-        typed: a short one for a person to type, else one of 256 bits for a form.
-    """
-    if typed:
-        letters = "".join(secrets.choice(CODE_LETTERS) for _ in range(10))
-        code = f"{letters[:5]}-{letters[5:]}"
-    else:
-        code = secrets.token_urlsafe(32)
-    tx.connection.execute(delete(sign_ins).where(sign_ins.c.expires_at <= tx.now))
-    entry = {"code_hash": hashed(_plain(code)), "user_id": user_id, "expires_at": tx.now + SIGN_IN_MS}
-    tx.connection.execute(insert(sign_ins), entry)
-    return code
-
-
-def _plain(code: str) -> str:
-    """Typed codes may come in any case, with or without their dash."""
-    plain = code.strip()
-    bare = plain.replace("-", "").replace(" ", "").upper()
-    return bare if len(bare) == 10 else plain
-
-
-def is_code(tx: Tx, code: str) -> bool:
-    """Whether a code is one that was given out and not used up yet."""
-    found = select(sign_ins.c.user_id).where(sign_ins.c.code_hash == hashed(_plain(code)))
-    return tx.connection.execute(found).first() is not None
-
-
-def no_such_code() -> NotAuthorised:
-    """For a code that opens nothing."""
-    return NotAuthorised("This sign-in is used up, expired or wrong. Ask for a new one: hitl-mcp inbox")
-
-
-def sign_in(tx: Tx, code: str, channel: Channel) -> str:
-    """Use up a code and open a session; returns the session's token. Raises: NotAuthorised."""
-    used = (
-        delete(sign_ins)
-        .where(sign_ins.c.code_hash == hashed(_plain(code)))
-        .returning(sign_ins.c.user_id, sign_ins.c.expires_at)
-    )
-    found = tx.connection.execute(used).first()
-    if found is None or found.expires_at <= tx.now:
-        raise no_such_code()
-    return new_session(tx, found.user_id, channel)
-
-
-def forget_code(tx: Tx) -> None:
-    """Make every open code worthless; the answer to guessing."""
-    tx.connection.execute(delete(sign_ins))
-
-
-_person = (
-    select(users.c.id, users.c.name, sessions.c.channel)
-    .join_from(sessions, users, sessions.c.user_id == users.c.id)
-    .where(sessions.c.token_hash == bindparam("token_hash"), sessions.c.expires_at > bindparam("now"))
-)
-
-
-def person_of(tx: Tx, token: str, assurance: Assurance) -> Person | None:
-    """Who holds this session, if it lives.
-
-    Args:
-        assurance: what an answer over this service is worth.
-    """
-    row = tx.connection.execute(_person, {"token_hash": hashed(token), "now": tx.now}).first()
-    return None if row is None else Person(row.id, row.name, Channel(row.channel), assurance)
-
-
 def with_address(tx: Tx, email: str) -> str:
     """The id of the person with this address, whom the terminal vouches for. Raises: NotFound."""
     user_id = known_by(tx, email)
@@ -131,34 +55,43 @@ def with_address(tx: Tx, email: str) -> str:
     return user_id
 
 
-def new_session(tx: Tx, user_id: str, channel: Channel) -> str:
-    """Open a session; returns its token."""
-    token = secrets.token_urlsafe(32)
-    lifetime = SESSION_MS if channel is Channel.INBOX else TERMINAL_SESSION_MS
-    tx.connection.execute(
-        insert(sessions),
-        {"token_hash": hashed(token), "user_id": user_id, "channel": channel.value, "created_at": tx.now,
-         "expires_at": tx.now + lifetime},
-    )  # fmt: skip
-    return token
+_loops_of = select(func.count()).where(members.c.user_id == users.c.id, members.c.status == "active").scalar_subquery()
 
 
-def sign_out(tx: Tx, token: str) -> None:
-    """End one session."""
-    tx.connection.execute(delete(sessions).where(sessions.c.token_hash == hashed(token)))
+def listed(tx: Tx, first_person: str) -> list[KnownPerson]:
+    """Everybody who can sign in, and the service's owner."""
+    known = users.c.email.is_not(None) | (users.c.id == first_person)
+    query = select(users, _loops_of.label("loops")).where(known).order_by(users.c.created_at, users.c.id)
+    return [
+        KnownPerson(
+            user_id=row.id, name=row.name, email=row.email, loops=row.loops,
+            has_password=row.password_hash is not None, is_owner=row.id == first_person,
+        )
+        for row in tx.connection.execute(query)
+    ]  # fmt: skip
 
 
-def end_sessions(tx: Tx) -> None:
-    """End every session (H14)."""
-    tx.connection.execute(delete(sessions))
-    tx.connection.execute(delete(sign_ins))
+def anybody(tx: Tx) -> bool:
+    """Whether anybody has an address to sign in with."""
+    return tx.connection.execute(select(users.c.id).where(users.c.email.is_not(None)).limit(1)).first() is not None
 
 
-def end_terminal_sessions(tx: Tx, user_id: str) -> None:
-    """End the terminal sessions of one person."""
-    tx.connection.execute(
-        delete(sessions).where(sessions.c.user_id == user_id, sessions.c.channel == Channel.TERMINAL.value)
-    )
+def make_first(tx: Tx, first_person: str, name: str, email: str) -> None:
+    """Give the service's owner a name and an address. Raises: Conflict for an address that is another's."""
+    known = tx.connection.execute(select(users.c.id).where(users.c.email == email)).scalar()
+    if known is not None and known != first_person:
+        raise Conflict("This address belongs to somebody else here", email)
+    tx.connection.execute(update(users).where(users.c.id == first_person).values(name=name, email=email))
+
+
+def address_of(tx: Tx, user_id: str) -> str | None:
+    """A person's e-mail address, where they have one."""
+    return tx.connection.execute(select(users.c.email).where(users.c.id == user_id)).scalar()
+
+
+def rename(tx: Tx, user_id: str, name: str) -> None:
+    """Call a person by another name."""
+    tx.connection.execute(update(users).where(users.c.id == user_id).values(name=name))
 
 
 def server_secret(tx: Tx) -> bytes:

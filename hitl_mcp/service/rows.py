@@ -13,7 +13,7 @@ from hitl_mcp.contract.states import OPEN, Kind, Status
 from hitl_mcp.errors import NotAllowed, NotFound
 from hitl_mcp.service.actors import Agent, Person
 from hitl_mcp.service.clock import maybe_moment, moment
-from hitl_mcp.service.membership import IN_MY_LOOP, is_member
+from hitl_mcp.service.membership import IN_MY_LOOP, MAY_ANSWER, is_member
 from hitl_mcp.service.notify import results
 from hitl_mcp.service.store.base import Tx
 from hitl_mcp.service.store.tables import events, members, requests, users
@@ -171,7 +171,7 @@ def find_readable(tx: Tx, agent: Agent, request_id: str) -> ReviewRequest:
 
 
 def columns_for(tx: Tx, person: Person, request_id: str) -> Columns:
-    """A request's columns, if it is of a loop that this person answers for. Raises: NotFound."""
+    """A request's columns, if it is of a loop that this person belongs to. Raises: NotFound."""
     row = find(tx, request_id)
     if not is_member(tx, row["loop_id"], person.user_id):
         raise NotFound("Request not found")
@@ -179,18 +179,19 @@ def columns_for(tx: Tx, person: Person, request_id: str) -> Columns:
 
 
 def find_for(tx: Tx, person: Person, request_id: str) -> ReviewRequest:
-    """One request of a loop that this person answers for. Raises: NotFound."""
+    """One request of a loop that this person belongs to. Raises: NotFound."""
     return view(columns_for(tx, person, request_id), tx.now)
 
 
 def broadcast(tx: Tx, request: ReviewRequest) -> list[Broadcast]:
-    """The members whom a request reached: those who were active when it was asked."""
+    """The members whom a request reached: those who answered for the loop when it was asked."""
     query = (
         select(members.c.user_id, users.c.email)
         .join(users, users.c.id == members.c.user_id)
         .where(
             members.c.loop_id == request.loop_id,
             members.c.status == "active",
+            MAY_ANSWER,
             members.c.joined_at <= int(request.created_at.timestamp() * 1000),
         )
         .order_by(members.c.joined_at, members.c.user_id)

@@ -24,7 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from hitl_mcp import __version__
 from hitl_mcp.contract import local as derive
 from hitl_mcp.contract.local import CONTRACT_VERSION, ServiceState
-from hitl_mcp.service import people, tokens
+from hitl_mcp.service import people, sessions, tokens
 from hitl_mcp.service.broker import Broker
 from hitl_mcp.service.clock import Clock, wall_clock
 from hitl_mcp.service.context import Keys, Presence, Services
@@ -36,6 +36,7 @@ from hitl_mcp.service.local.socket import internal, listen, listen_at
 from hitl_mcp.service.notify.announcer import announce_questions
 from hitl_mcp.service.notify.browser import BrowserOpener
 from hitl_mcp.service.notify.desktop import Desktop
+from hitl_mcp.service.notify.mail import mail_at
 from hitl_mcp.service.notify.people import MESSAGE
 from hitl_mcp.service.notify.sender import MessageSender
 from hitl_mcp.service.operating.daily import Daily
@@ -49,6 +50,7 @@ from hitl_mcp.service.store import Store
 from hitl_mcp.service.timers import Timers
 from hitl_mcp.service.web.app import create_app
 from hitl_mcp.service.web.logs import LoggedRequests
+from hitl_mcp.service.web.origins import networks
 from hitl_mcp.service.web.protocol import BoundedProtocol
 from hitl_mcp.service.webhooks import allowed
 from hitl_mcp.service.webhooks.fan_out import KIND
@@ -120,6 +122,7 @@ async def running(
 
     Raises: NotConfigured, with words for a person, when it cannot run here.
     """
+    mail = mail_at(settings.smtp_url.get_secret_value() if settings.smtp_url is not None else None)
     async with AsyncExitStack() as stack:
         storage = await open_storage(stack, settings, clock, broker)
         store, folder = storage.store, storage.folder
@@ -128,7 +131,7 @@ async def running(
         secret = folder.secret if folder is not None else await store.write(people.server_secret)
         alone = folder is not None and hosted_by != SERVE
         if folder is not None and alone and (sockets.moved or _down_seconds(folder) > DOWN_SECONDS):
-            await store.write(people.end_sessions)
+            await store.write(sessions.end_all)
         if alone:
             await store.write(lambda tx: tokens.end_all_of(tx, account.api_key_id))
 
@@ -154,6 +157,7 @@ async def running(
             warnings=list(storage.warnings), rate_limit=settings.rate_limit, loop_aliases=settings.aliases,
             cors_origins=listed(settings.cors_origins), database=storage.database, back_up=storage.back_up,
             locales=settings.locales,
+            mail=mail, trusted_proxies=networks(listed(settings.trusted_proxies)),
         )  # fmt: skip
         await timers.tick()  # overdue requests are closed before anybody can see them open
 

@@ -33,7 +33,7 @@ async def signed_in(on: Team, context: BrowserContext, email: str | None = None)
     await page.goto(f"{on.origin}/sign-in")
     assert "Whoever runs this server" in await page.inner_text("main")
     await page.fill("#code", await on.code(email))
-    await page.get_by_role("button", name="Sign in").click()
+    await page.locator("form[action='/sign-in'] button").click()
     await page.wait_for_url(f"{on.origin}/")
     return page
 

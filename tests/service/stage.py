@@ -25,7 +25,8 @@ from hitl_mcp.errors import Refused
 from hitl_mcp.sdk import AsyncHITLClient, http
 from hitl_mcp.sdk.endpoint import Endpoint, Fixed
 from hitl_mcp.sdk.local import Found, ask
-from hitl_mcp.service import keys, people
+from hitl_mcp.service import keys
+from hitl_mcp.service import sign_in as sign_in_codes
 from hitl_mcp.service.broker import Broker
 from hitl_mcp.service.clock import Clock, wall_clock
 from hitl_mcp.service.context import Services
@@ -132,7 +133,7 @@ class Stage(World):
         """Another signed-in reviewer, let into the loop."""
 
         def unit(tx: Tx) -> str:
-            return people.new_sign_in(tx, add_person(tx, self.loop_id, name))
+            return sign_in_codes.new_code(tx, add_person(tx, self.loop_id, name))
 
         code = await self.services.store.write(unit)
         token = (await ask(self.found.console(), "POST", routes.SESSIONS, {"code": code}))["token"]

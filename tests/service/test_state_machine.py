@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 from hitl_mcp.contract import routes
 from hitl_mcp.contract.states import Channel
 from hitl_mcp.sdk import Endpoint
-from hitl_mcp.service import people
+from hitl_mcp.service import sign_in
 from hitl_mcp.service.store import Tx
 from tests.service.chain import faults
 from tests.service.stage import Answer, Place, Stage, add_person, stage
@@ -112,7 +112,7 @@ class OneRequest(RuleBasedStateMachine):
 
         def unit(tx: Tx) -> dict[str, str]:
             return {
-                name: people.sign_in(tx, people.new_sign_in(tx, user_id), Channel.INBOX)
+                name: sign_in.by_code(tx, sign_in.new_code(tx, user_id), Channel.INBOX)
                 for name, user_id in self.user_ids.items()
             }
 

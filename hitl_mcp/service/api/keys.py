@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from hitl_mcp.contract import routes
 from hitl_mcp.contract.teams import DEFAULT_SCOPES, Email, Scope
 from hitl_mcp.contract.text import STORABLE
-from hitl_mcp.service import keys, members
+from hitl_mcp.service import joining, keys
 from hitl_mcp.service.api.parameters import KeyId
 from hitl_mcp.service.store.base import Tx
 from hitl_mcp.service.web.auth import ConsoleCaller, ServicesHere
@@ -37,7 +37,7 @@ async def create_key(new: NewKey, console: ConsoleCaller, services: ServicesHere
     """A new key. Its secret is in this reply and nowhere else."""
 
     def make(tx: Tx) -> tuple[keys.Secrets, dict[str, object]]:
-        user_id = services.account.user_id if new.email is None else members.person_with(tx, new.email, None)
+        user_id = services.account.user_id if new.email is None else joining.person_with(tx, new.email, None)
         return keys.create(tx, keys.NewKey(new.name, user_id, new.scopes, new.loop_ids))
 
     secrets, made = await services.store.write(make)

@@ -14,7 +14,7 @@ from hitl_mcp.contract.local import CONTRACT_VERSION, ServiceStatus
 from hitl_mcp.contract.states import Channel
 from hitl_mcp.contract.teams import Email
 from hitl_mcp.contract.text import Text
-from hitl_mcp.service import people, rows
+from hitl_mcp.service import people, rows, sessions, sign_in
 from hitl_mcp.service.store.base import Tx
 from hitl_mcp.service.web.auth import ConsoleCaller, ReviewerCaller, ServicesHere
 from hitl_mcp.service.web.envelope import reply
@@ -87,10 +87,10 @@ async def create_sign_in(wanted: NewSignIn, console: ConsoleCaller, services: Se
 
     def make(tx: Tx) -> str:
         user_id = services.account.user_id if wanted.email is None else people.with_address(tx, wanted.email)
-        return people.new_sign_in(tx, user_id, typed=wanted.typed)
+        return sign_in.new_code(tx, user_id, typed=wanted.typed)
 
     code = await services.store.write(make)
-    data = {"code": code, "address": f"{services.keys.inbox_origin}/sign-in", "expires_in": people.SIGN_IN_MS // 1000}
+    data = {"code": code, "address": f"{services.keys.inbox_origin}/sign-in", "expires_in": sign_in.CODE_MS // 1000}
     return reply("Sign-in created", data, status=201)
 
 
@@ -103,12 +103,12 @@ async def open_inbox(wanted: OpenInbox, console: ConsoleCaller, services: Servic
 @router.post(routes.SESSIONS, status_code=201)
 async def create_session(wanted: NewSession, console: ConsoleCaller, services: ServicesHere) -> Response:
     """Use up a one-time code for a terminal session of ten minutes."""
-    token = await services.store.write(lambda tx: people.sign_in(tx, wanted.code, Channel.TERMINAL))
+    token = await services.store.write(lambda tx: sign_in.by_code(tx, wanted.code, Channel.TERMINAL))
     return reply("Signed in", {"token": token}, status=201)
 
 
 @router.delete(routes.SESSIONS)
 async def end_session(person: ReviewerCaller, services: ServicesHere) -> Response:
     """Sign every session of the terminal out."""
-    await services.store.write(lambda tx: people.end_terminal_sessions(tx, person.user_id))
+    await services.store.write(lambda tx: sessions.end_terminals(tx, person.user_id))
     return reply("Signed out", {})

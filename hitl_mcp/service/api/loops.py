@@ -14,7 +14,7 @@ from fastapi import APIRouter, Response
 from hitl_mcp.contract import routes
 from hitl_mcp.contract.models import Loop
 from hitl_mcp.contract.teams import LoopChange, NewLoop
-from hitl_mcp.service import loops, members
+from hitl_mcp.service import invitations, loops, members
 from hitl_mcp.service.actors import Agent
 from hitl_mcp.service.api.parameters import InviteCode, LoopId
 from hitl_mcp.service.context import Keys
@@ -52,7 +52,7 @@ async def create_loop(new: NewLoop, agent: LoopWriter, services: ServicesHere) -
         loop_id = loops.add_loop(
             tx, name=new.name, description=new.description, icon=new.icon, creator_id=agent.user_id
         )
-        code = members.rotate_code(tx, loop_id, agent.user_id)
+        code = invitations.rotate_code(tx, loop_id, agent.user_id)
         return _whole(tx, agent, services.keys, loop_id), code
 
     loop, code = await services.store.write(make)
@@ -94,7 +94,7 @@ async def renew_invite(loop_id: LoopId, agent: LoopWriter, services: ServicesHer
 
     def renew(tx: Tx) -> str:
         loops.find_owned(tx, agent, loop_id, "renew the invitation")
-        return members.rotate_code(tx, loop_id, agent.user_id)
+        return invitations.rotate_code(tx, loop_id, agent.user_id)
 
     code = await services.store.write(renew)
     data = {"loop_id": loop_id, **_invitation(services.keys, code)}
@@ -104,7 +104,7 @@ async def renew_invite(loop_id: LoopId, agent: LoopWriter, services: ServicesHer
 @router.get(routes.QR_CODE, responses={200: {"content": {"image/png": {}}}}, response_class=Response)
 async def qr_code(code: InviteCode, services: ServicesHere) -> Response:
     """The QR code of a living invitation, as an image. Whoever has the code may see it."""
-    await services.store.read(lambda tx: members.loop_of_code(tx, code))
+    await services.store.read(lambda tx: invitations.found(tx, code))
     return Response(
         png(services.keys.join_url(code.upper())), media_type="image/png", headers={"Cache-Control": "no-store"}
     )
@@ -112,8 +112,8 @@ async def qr_code(code: InviteCode, services: ServicesHere) -> Response:
 
 def _whole(tx: Tx, agent: Agent, keys: Keys, loop_id: str) -> Loop:
     loop = loops.find_visible(tx, agent, loop_id)
-    more: dict[str, Any] = {"members": members.of_loop(tx, loop_id, loop.creator_id)}
-    if loop.creator_id == agent.user_id and (code := members.code_of(tx, loop_id)) is not None:
+    more: dict[str, Any] = {"members": members.of_loop(tx, loop_id)}
+    if loop.creator_id == agent.user_id and (code := invitations.code_of(tx, loop_id)) is not None:
         more |= _ways_in(keys, code)
     return loop.model_copy(update=more)
 

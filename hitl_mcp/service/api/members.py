@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from hitl_mcp.contract import routes
 from hitl_mcp.contract.teams import Member, NewMember
-from hitl_mcp.service import loops, members
+from hitl_mcp.service import joining, leaving, loops, members
 from hitl_mcp.service.api.parameters import LoopId, UserId
 from hitl_mcp.service.clock import moment
 from hitl_mcp.service.store.base import Tx
@@ -21,8 +21,8 @@ async def list_members(loop_id: LoopId, agent: LoopReader, services: ServicesHer
     """Who answers for the loop. A pending member gets no requests until a person of the loop confirms."""
 
     def read(tx: Tx) -> list[Member]:
-        loop = loops.find_visible(tx, agent, loop_id)
-        return members.with_activity(tx, loop_id, loop.creator_id)
+        loops.find_visible(tx, agent, loop_id)
+        return members.with_activity(tx, loop_id)
 
     found = await services.store.scan(read)
     active = sum(member.status == "active" for member in found)
@@ -41,7 +41,7 @@ async def list_members(loop_id: LoopId, agent: LoopReader, services: ServicesHer
 @router.post(routes.MEMBERS, status_code=201)
 async def invite_member(loop_id: LoopId, new: NewMember, agent: MemberWriter, services: ServicesHere) -> Response:
     """Our addition: invite a person by address. They stay pending until a person of the loop confirms (H10)."""
-    member = await services.store.write(lambda tx: members.invite(tx, agent, loop_id, new.email, new.name))
+    member = await services.store.write(lambda tx: joining.invite(tx, agent, loop_id, new.email, new.name))
     note = "Pending: an active member of the loop confirms on the inbox's People page. No message is sent by itself."
     return reply("Member invited", {"loop_id": loop_id, "member": member, "note": note}, status=201)
 
@@ -49,6 +49,6 @@ async def invite_member(loop_id: LoopId, new: NewMember, agent: MemberWriter, se
 @router.delete(routes.MEMBER)
 async def remove_member(loop_id: LoopId, user_id: UserId, agent: MemberWriter, services: ServicesHere) -> Response:
     """Take a person out of the loop; the creator stays."""
-    await services.store.write(lambda tx: members.remove(tx, agent, loop_id, user_id))
+    await services.store.write(lambda tx: leaving.remove(tx, agent, loop_id, user_id))
     data = {"loop_id": loop_id, "user_id": user_id, "removed_at": moment(services.clock())}
     return reply("Member removed successfully", data)

@@ -99,6 +99,7 @@ BODIES: dict[str, dict[str, Json]] = {
     "create_token": _only("A token for one page", {"expires_in": 600, "loop_ids": [LOOP_ID]}),
     "run_retention": _only("Count first", {"dry_run": True}),
     "create_backup": _only("A new file", {"path": "/srv/backups/hitl.db"}),
+    "add_person": _only("A person", {"name": "Grace Hopper", "email": "grace@example.com"}),
     "create_key": _only("A key for one agent", {"name": "release agent", "scopes": ["loops:read", "requests:write"]}),
 }
 """What is sent, by operation."""

@@ -14,6 +14,7 @@ from hitl_mcp.contract import routes
 from hitl_mcp.contract.channels import Arrival, KnownChannel, KnownChannels
 from hitl_mcp.contract.local import ServiceStatus
 from hitl_mcp.contract.operating import Checks, Production
+from hitl_mcp.contract.people import KnownPeople, PersonAdded
 from hitl_mcp.contract.tokens import AccessToken
 from hitl_mcp.service.description import operating, shapes
 from hitl_mcp.service.description import webhook_shapes as told
@@ -245,6 +246,11 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("delete", routes.KEY): Operation(
         "revoke_key", "Revoke a key", _one(200, "Revoked", shapes.Key),
         {404: "There is no such key. `hitl-mcp keys list` shows them"}),
+    # people
+    ("get", routes.PEOPLE): Operation("list_people", "List people", _one(200, "Who can sign in", KnownPeople), {}),
+    ("post", routes.PEOPLE): Operation(
+        "add_person", "Let a person sign in", _one(201, "The person", PersonAdded),
+        {404: "Loop not found", 409: "This address belongs to somebody else here"}),
     # tokens
     ("post", routes.TOKENS): Operation(
         "create_token", "Make a short-lived token for a page", _one(201, "The token", AccessToken),
@@ -294,6 +300,7 @@ TAGS: dict[str, str] = {
     "local": "The service itself and signing in, for whoever has the machine's terminal. **Not for API keys.**",
     "channels": "How the machine's own user is told of requests: `hitl-mcp channels`. **Not for API keys.**",
     "keys": "API keys, made at the machine's own terminal with `hitl-mcp keys`. **Not for API keys.**",
+    "people": "Who can sign in, made at the machine's own terminal with `hitl-mcp people`. **Not for API keys.**",
     "tokens": "Tokens that stand for a key for at most an hour, where the key itself must not be. With an API key.",
     "operating": "For load balancers, which need no credential, and for the operator at the machine's terminal.",
 }

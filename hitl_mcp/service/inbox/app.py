@@ -12,14 +12,19 @@ from starlette.types import ASGIApp
 from hitl_mcp.errors import Refused, ServiceFault
 from hitl_mcp.service.context import Services
 from hitl_mcp.service.inbox import view
+from hitl_mcp.service.inbox.account import Account
 from hitl_mcp.service.inbox.actions import Requests
 from hitl_mcp.service.inbox.doors import Doors
 from hitl_mcp.service.inbox.figures import FiguresPage
 from hitl_mcp.service.inbox.files import static_route
 from hitl_mcp.service.inbox.headers import SecureHeaders
 from hitl_mcp.service.inbox.hooks import Hooks
+from hitl_mcp.service.inbox.joining import Joining
+from hitl_mcp.service.inbox.key_pages import KeyPages
 from hitl_mcp.service.inbox.listing import Lists
 from hitl_mcp.service.inbox.live import Live
+from hitl_mcp.service.inbox.loop_pages import LoopPages
+from hitl_mcp.service.inbox.member_pages import MemberPages
 from hitl_mcp.service.inbox.reach import Reach
 from hitl_mcp.service.inbox.render import message
 from hitl_mcp.service.inbox.similar import Similar
@@ -30,9 +35,9 @@ from hitl_mcp.service.inbox.texts import Languages, _
 def create_inbox(services: Services) -> ASGIApp:
     """The inbox of one running service."""
     parts = (
-        Lists(services), Requests(services), Similar(services), Doors(services), Team(services), Reach(services),
-        FiguresPage(services),
-        Hooks(services),
+        Lists(services), Requests(services), Similar(services), Doors(services), Team(services), Joining(services),
+        LoopPages(services), MemberPages(services), KeyPages(services), Reach(services), Account(services),
+        FiguresPage(services), Hooks(services),
     )  # fmt: skip
     routes = [route for part in parts for route in part.routes()]
     app = Starlette(routes=[*routes, Route("/live", Live(services)), static_route()])

@@ -8,12 +8,12 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from starlette.datastructures import FormData
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from hitl_mcp.contract.states import Channel
 from hitl_mcp.errors import NotAllowed, NotAuthorised, TooManyRequests
-from hitl_mcp.service import people
+from hitl_mcp.service import sessions, sign_in
 from hitl_mcp.service.actors import Person
 from hitl_mcp.service.context import Keys, Services
 
@@ -21,6 +21,8 @@ COOKIE = "hitl_session"
 SECURE_COOKIE = f"__Host-{COOKIE}"
 """Under TLS: browsers take it from this host only, so that a neighbour under the same domain can plant no session."""
 GUESSES = 5
+MAX_FIELDS = 40
+"""More than any form about people and loops has."""
 GUESS_MS = 60_000
 _LONGEST_TYPED = 20
 """Codes for a form are longer and cannot be guessed; only typed ones are counted."""
@@ -48,8 +50,12 @@ async def person_at(services: Services, session: str) -> Person | None:
     """Who holds the session, if it lives and is one of the inbox."""
     if not session:
         return None
-    person = await services.store.read(lambda tx: people.person_of(tx, session, services.keys.assurance))
-    return person if person is not None and person.channel is Channel.INBOX else None
+    holder = await services.store.read(lambda tx: sessions.holder(tx, session, services.keys.assurance))
+    if holder is None or holder.person.channel is not Channel.INBOX:
+        return None
+    if holder.unseen:
+        await services.store.write(lambda tx: sessions.seen(tx, session))
+    return holder.person
 
 
 async def visit_of(connection: HTTPConnection, services: Services) -> Visit:
@@ -79,6 +85,15 @@ def check_token(visit: Visit, form: FormData) -> None:
         raise NotAllowed("This form belongs to an earlier sign-in. Nothing was changed. Reload the page and try again")
 
 
+async def posted(request: Request, services: Services, max_fields: int = MAX_FIELDS) -> tuple[Visit, FormData]:
+    """A form that a signed-in person sent from one of our own pages. Raises: NotAllowed, NotAuthorised."""
+    check_origin(request, services.keys.inbox_origin)
+    form = await request.form(max_files=0, max_fields=max_fields)
+    visit = await visit_of(request, services)
+    check_token(visit, form)
+    return visit, form
+
+
 def check_sign_in_origin(connection: HTTPConnection, keys: Keys) -> None:
     """On one machine a private file posts the code, so its origin may be `null` or missing. Raises: NotAllowed."""
     from_a_file: tuple[list[str], ...] = ([], ["null"]) if not keys.is_team else ()
@@ -97,7 +112,7 @@ class SignIns:
     services: Services
     _wrong: deque[int] = field(default_factory=deque[int])
 
-    async def sign_in(self, code: str, old_session: str) -> str:
+    async def sign_in(self, code: str, old_session: str, device: str) -> str:
         """Use up a code; returns the token of a new session and ends the old one.
 
         Raises: NotAuthorised for a wrong code, TooManyRequests after five of them within a minute.
@@ -106,18 +121,18 @@ class SignIns:
         if typed:
             self._count()
         try:
-            if not await self.services.store.read(lambda tx: people.is_code(tx, code)):
-                raise people.no_such_code()  # guesses cost no transaction that writes
-            session = await self.services.store.write(lambda tx: people.sign_in(tx, code, Channel.INBOX))
+            if not await self.services.store.read(lambda tx: sign_in.is_code(tx, code)):
+                raise sign_in.no_such_code()  # guesses cost no transaction that writes
+            session = await self.services.store.write(lambda tx: sign_in.by_code(tx, code, Channel.INBOX, device))
         except NotAuthorised:
             if typed and len(self._wrong) >= GUESSES:
-                await self.services.store.write(people.forget_code)
+                await self.services.store.write(sign_in.forget_codes)
                 raise self._too_many() from None
             raise
         if typed:
             self._wrong.clear()
         if old_session:
-            await self.services.store.write(lambda tx: people.sign_out(tx, old_session))
+            await self.services.store.write(lambda tx: sessions.end_this(tx, old_session))
         return session
 
     def _count(self) -> None:
@@ -149,7 +164,7 @@ def set_session(response: Response, session: str, *, secure: bool) -> None:
         secure: people come over TLS, so the cookie never travels without it.
     """
     response.set_cookie(
-        SECURE_COOKIE if secure else COOKIE, session, max_age=people.SESSION_MS // 1000, path="/", httponly=True,
+        SECURE_COOKIE if secure else COOKIE, session, max_age=sessions.SESSION_MS // 1000, path="/", httponly=True,
         samesite="strict", secure=secure,
     )  # fmt: skip
 

@@ -43,11 +43,17 @@ _claim = (
     )
     .returning(requests.c.seq)
 )  # fmt: skip
-_release = (
+_give_back = (
     update(requests)
-    .where(*LIVE, requests.c.status == "claimed", requests.c.claimed_by == bindparam("user_id"), MINE_TO_ANSWER)
+    .where(*LIVE, requests.c.status == "claimed", requests.c.claimed_by == bindparam("user_id"))
     .values(status="pending", **UNCLAIMED, **STEP)
     .returning(requests.c.seq)
+)
+_release = _give_back.where(MINE_TO_ANSWER)
+_claimed_by = select(requests.c.id).where(
+    requests.c.loop_id == bindparam("loop_id"),
+    requests.c.status == "claimed",
+    requests.c.claimed_by == bindparam("user_id"),
 )
 _due = (
     select(requests.c.id).where(rows.IS_OPEN, requests.c.timeout_at <= bindparam("now"), NOT_HELD).limit(EXPIRE_BATCH)
@@ -147,6 +153,16 @@ def release(tx: Tx, person: Person, request_id: str) -> ReviewRequest:
         too_late(tx, person, request_id, None)
     note(tx, request_id, seq, "released", person.actor, {})
     return rows.find_view(tx, request_id)
+
+
+def let_go_of_claims(tx: Tx, loop_id: str, user_id: str) -> None:
+    """Give back what somebody had claimed in a loop for which they no longer answer."""
+    held = tx.connection.execute(_claimed_by, {"loop_id": loop_id, "user_id": user_id}).scalars().all()
+    for request_id in held:
+        values = {"request_id": request_id, "now": tx.now, "user_id": user_id}
+        seq = tx.connection.execute(_give_back, values).scalar()
+        if seq is not None:
+            note(tx, request_id, seq, "released", SYSTEM, {"claimed_by": user_id})
 
 
 def expire_due(tx: Tx) -> int:

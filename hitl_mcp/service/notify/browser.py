@@ -14,7 +14,7 @@ import anyio
 import anyio.to_thread
 
 from hitl_mcp.contract.ids import is_id
-from hitl_mcp.service import people
+from hitl_mcp.service import sign_in
 from hitl_mcp.service.store import Store
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class BrowserOpener:
         if not self._usable or now - self._last < SECONDS_BETWEEN:
             return False
         self._last = now
-        code = await self._store.write(lambda tx: people.new_sign_in(tx, self._user_id))
+        code = await self._store.write(lambda tx: sign_in.new_code(tx, self._user_id))
         return await anyio.to_thread.run_sync(show, self._folder, self._origin, code, request_id)
 
     def clean(self) -> None:

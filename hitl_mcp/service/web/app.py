@@ -19,6 +19,7 @@ from hitl_mcp.service.api import (
     measures,
     members,
     operating,
+    people,
     record,
     requests,
     reviews,
@@ -42,6 +43,7 @@ EXPOSED = ["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "R
 
 PARTS = (
     requests, first_generation, loops, members, templates, webhooks, hooks, reviews, events, local, channels, keys,
+    people,
     tokens, health, operating, record, measures,
 )  # fmt: skip
 

@@ -19,7 +19,7 @@ from fastapi.security import HTTPBearer
 from hitl_mcp.contract.routes import CLIENT_NAME
 from hitl_mcp.contract.teams import Scope
 from hitl_mcp.errors import NotAllowed, NotAuthorised
-from hitl_mcp.service import keys, people, tokens
+from hitl_mcp.service import keys, sessions, tokens
 from hitl_mcp.service.actors import Agent, Console, Person
 from hitl_mcp.service.context import Services
 from hitl_mcp.service.web.limits import count_call
@@ -132,12 +132,12 @@ def _agent_with(scope: Scope | None, *, tokens_too: bool = False) -> Callable[..
 
 async def _reviewer(request: Request, _: _ShownSession) -> Person:
     services, token = await services_of(request), _bearer(request)
-    person = await services.store.read(lambda tx: people.person_of(tx, token, services.keys.assurance))
-    if person is None:
+    holder = await services.store.read(lambda tx: sessions.holder(tx, token, services.keys.assurance))
+    if holder is None:
         if await _is_a_key(request, token):
             raise NotAllowed("An API key cannot answer. A person answers in the inbox or with `hitl-mcp respond`")
         raise NotAuthorised("This session is not known or has ended")
-    return person
+    return holder.person
 
 
 async def _console(request: Request, _: _ShownConsole) -> Console:

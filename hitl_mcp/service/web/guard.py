@@ -23,9 +23,9 @@ from hitl_mcp.service.context import Keys
 MAX_BODY_BYTES = 1_048_576
 MAX_NONCE = 100
 
-_API = re.compile(
-    r"/v1/|/qr/|/loops(/|$)|/requests/[^/]+/(response|status)$|(/docs(/|$)|/openapi\.json$|/llms\.txt$|/metrics$)"
-)
+_API = re.compile(r"/v1/|/qr/|/requests/[^/]+/(response|status)$|(/docs(/|$)|/openapi\.json$|/llms\.txt$|/metrics$)")
+_SHARED = re.compile(r"/loops(/|$)")
+"""The oldest base without `/v1` is the pages' own path too; programs show a key there, browsers a cookie."""
 _MCP = re.compile(r"/(mcp|sse|messages)(/|$)")
 _ANYWHERE = (HEALTH, READY)
 """Answered under any host name: load balancers ask by address, and the answer tells nothing."""
@@ -47,9 +47,13 @@ class Faces:
     doorstep: ASGIApp
     mcp: ASGIApp | None = None
 
-    def for_programs(self, path: str) -> ASGIApp | None:
-        """What programs ask for, if this path is theirs."""
-        if _API.match(path):
+    def for_programs(self, path: str, *, is_program: bool) -> ASGIApp | None:
+        """What programs ask for, if this path is theirs.
+
+        Args:
+            is_program: whether the call shows a key, or asks on behalf of a page that will.
+        """
+        if _API.match(path) or (is_program and _SHARED.match(path)):
             return self.api
         return self.mcp if _MCP.match(path) else None
 
@@ -81,7 +85,8 @@ class Guard:
         nonce = headers.get(NONCE.lower().encode())
         if nonce is not None and len(nonce) <= MAX_NONCE:
             send = _proving(send, proof(self._keys.proof_secret, nonce.decode("latin-1"), self._keys.internal_port))
-        app = self._app_for(scope["path"], headers.get(b"host", b"").decode("latin-1").lower())
+        is_program = b"authorization" in headers or b"access-control-request-method" in headers
+        app = self._app_for(scope["path"], headers.get(b"host", b"").decode("latin-1").lower(), is_program=is_program)
         if app is None:
             await _refuse(
                 send, 421, "This address does not serve that host. Use the address hitl-mcp gave you; whoever runs a "
@@ -95,10 +100,10 @@ class Guard:
         del headers, nonce, length  # a call may be held for an hour with a thousand others
         await app(scope, receive if app is self._faces.mcp else _limited(receive), send)
 
-    def _app_for(self, path: str, host: str) -> ASGIApp | None:
+    def _app_for(self, path: str, host: str, *, is_program: bool) -> ASGIApp | None:
         if path in _ANYWHERE:
             return self._faces.api
-        programs = self._faces.for_programs(path)
+        programs = self._faces.for_programs(path, is_program=is_program)
         if host == self._public_host:
             return programs or self._faces.inbox
         if host in self._loopback:

@@ -22,7 +22,7 @@ request_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("request
 """The id of the call that is being served; every line of the log carries it."""
 
 _GIVEN = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-_SECRET_PARTS = re.compile(r"^/+(join|qr)/+[^/]+", re.IGNORECASE)
+_SECRET_PARTS = re.compile(r"^/+(join|qr|sign-in/+link|loops/+[^/]+/+qr)/+[^/]+", re.IGNORECASE)
 
 
 class LoggedRequests:
