@@ -25,6 +25,7 @@ from hitl_mcp.service.inbox.listing import Lists
 from hitl_mcp.service.inbox.live import Live
 from hitl_mcp.service.inbox.loop_pages import LoopPages
 from hitl_mcp.service.inbox.member_pages import MemberPages
+from hitl_mcp.service.inbox.phone import Phone
 from hitl_mcp.service.inbox.reach import Reach
 from hitl_mcp.service.inbox.render import message
 from hitl_mcp.service.inbox.similar import Similar
@@ -37,7 +38,7 @@ def create_inbox(services: Services) -> ASGIApp:
     parts = (
         Lists(services), Requests(services), Similar(services), Doors(services), Team(services), Joining(services),
         LoopPages(services), MemberPages(services), KeyPages(services), Reach(services), Account(services),
-        FiguresPage(services), Hooks(services),
+        FiguresPage(services), Hooks(services), Phone(services),
     )  # fmt: skip
     routes = [route for part in parts for route in part.routes()]
     app = Starlette(routes=[*routes, Route("/live", Live(services)), static_route()])
