@@ -80,7 +80,7 @@ class Settings(BaseSettings):
     public_url: Annotated[
         str | None,
         AfterValidator(_origin),
-        Field(description="where people and programs reach a team's server, e.g. https://hitl.example.com"),
+        Field(description="where people and programs reach the service, e.g. https://hitl.example.com"),
     ] = None
     host: Annotated[str, Field(description="address that `hitl-mcp serve` listens on")] = "127.0.0.1"
     database_url: Annotated[

@@ -127,6 +127,10 @@ async def _keys_shown(_: Gallery, page: Page) -> None:
     await page.locator("dialog[open]").wait_for()
 
 
+async def _phone_picture(gallery: Gallery, page: Page) -> None:
+    await press(page, "Sign in on a phone")
+
+
 async def _unknown_channel(_: Gallery, page: Page) -> None:
     await page.fill("#address", "nothing://" + LONG)
     await press(page, "Add")
@@ -172,6 +176,8 @@ PLACES: dict[str, Place] = {
     "figures for a newcomer": Place("/figures", NEWCOMER, nightly=True),
     "being reached": Place("/reach", then=_everything_open),
     "a channel that does not exist": Place("/reach", REVIEWER, _unknown_channel),
+    "a picture for a phone": Place("/reach", REVIEWER, _phone_picture),
+    "signing in on a phone": Place("/sign-in/phone", STRANGER),
     "the people": Place("/people", OWNER),
     "the people for a viewer": Place("/people", VIEWER, nightly=True),
     "the people for a newcomer": Place("/people", NEWCOMER),
