@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 OURS = re.compile(
     r"hitl[-_]mcp( inbox| respond)?|HITL_[A-Z_]+|[0-9a-f]{24}|UTC|U\+[0-9A-F]+|\w+://\S+|request\.\w+|loop\.\w+"
-    r"|[A-Z][A-Za-z]+/[A-Za-z_/+-]+\d*|GMT\S*|Slack|Telegram|Discord|Microsoft Teams|ntfy"
+    r"|[A-Z][A-Za-z]+/[A-Za-z_/+-]+\d*|GMT\S*|python-httpx2\S*|ABCDE-23456|Slack|Telegram|Discord|Microsoft Teams|ntfy"
 )
 """What no language says differently: our name and commands, ids, addresses, events, time zones, others' names."""
 ATTRIBUTES = ("alt", "aria-label", "placeholder", "title", "aria-description", "label")
@@ -87,7 +87,11 @@ async def speaking(here: World, language: str) -> AsyncGenerator[AsyncClient]:
 async def names(here: World) -> list[str]:
     """What the service's people and loops are called."""
     loop = (await here.agent.list_loops())[0]
-    return [loop.name, *(member.name or "" for member in await here.agent.list_members(loop.id))]
+    return [
+        loop.name,
+        loop.description or "",
+        *(member.name or "" for member in await here.agent.list_members(loop.id)),
+    ]
 
 
 PAGES = (
@@ -100,6 +104,12 @@ PAGES = (
     "/figures",
     "/reach",
     "/webhooks",
+    "/people",
+    "/keys",
+    "/account",
+    "/sign-in",
+    "/loops/new",
+    "/loops",
 )
 
 
@@ -115,7 +125,7 @@ async def test_no_text_of_a_page_stands_outside_the_catalogue(tmp_path: Path, fo
         here.agent.client_name = "Ω"
         asked, done = await ask_for(here, "Ω 1", context={"Ω": "Ω"}), await ask_for(here, "Ω 2")
         await here.reviewer.answer(done.id, "approve", comment="Ω")
-        for path in (*PAGES, f"/requests/{asked.id}", f"/requests/{done.id}"):
+        for path in (*PAGES, f"/requests/{asked.id}", f"/requests/{done.id}", f"/loops/{here.loop_id}"):
             page = await browser.get(path)
             assert 'lang="eo"' in page.text and "⟦" in page.text, path
             assert outside(page.text, *known) == [], path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from hitl_mcp.contract import routes
 from hitl_mcp.errors import NotAllowed, NotFound
 from hitl_mcp.sdk.local import ask
 from tests.browser import browser
+from tests.inbox.test_languages import speaking
 from tests.inbox.visit import Visit, visiting
 from tests.world import WAIT, SimulatedClock, World, sign_in, world
 
@@ -78,6 +80,13 @@ async def test_metrics_count_what_happened_for_who_may_read_them(folder: Path) -
             key = await key_with(here, *wrong["scopes"], **{k: v for k, v in wrong.items() if k != "scopes"})
             with pytest.raises(NotAllowed):
                 await here.raw("GET", routes.METRICS, key=here.found.session(key))
+        async with speaking(here, "en") as person:  # a person's key is never one over all loops
+            form = (await person.get("/keys")).text
+            token = re.search(r'name="token" value="([0-9a-f]+)"', form)
+            assert token is not None
+            origin = {"Origin": f"http://{person.headers['Host']}"}
+            fields = {"name": "all", "scope": "metrics:read", "token": token[1]}
+            assert (await person.post("/keys", data=fields, headers=origin)).status_code == 422
         found = await scraped(here, await key_with(here, "metrics:read"))
         async with AsyncClient(base_url=here.found.address, timeout=WAIT) as client:
             assert (await client.get("/metrics")).status_code == 401

@@ -55,7 +55,7 @@ class KeyPages:
         """Make a key. Its secrets are on the page that answers and nowhere else."""
         visit, form = await posted(request, self._services, MAX_FIELDS)
         name = text_of(form, "name").strip()
-        scopes = [scope for scope in Scope if scope.value in form.getlist("scope")]
+        scopes = [scope for scope, *_words in _scopes() if scope.value in form.getlist("scope")]  # what is offered
         loop_ids = [str(one) for one in form.getlist("loop") if is_id(str(one))]
         typed = {"name": name, "scopes": scopes, "loop_ids": loop_ids}
         wrong = _faults(name, scopes)
