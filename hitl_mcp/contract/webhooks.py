@@ -76,7 +76,7 @@ Description = Annotated[str, Field(max_length=500), STORABLE]
 class NewWebhook(BaseModel):
     """The body of "create webhook". Without a secret one is made."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
     url: Url
     events: Patterns = ["*"]  # pydantic copies it
@@ -89,7 +89,7 @@ class NewWebhook(BaseModel):
 class WebhookChange(BaseModel):
     """The body of "update webhook": any subset. A secret changes by rotating it."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
     url: Url | None = None
     events: Patterns | None = None
@@ -111,7 +111,7 @@ class WebhookChange(BaseModel):
 class Rotation(BaseModel):
     """The body of "rotate": for how long the former secret signs too, in seconds, and the new one if it is given."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
     overlap_seconds: Annotated[int, Field(ge=0, le=7 * 86_400)] = 86_400
     secret: Secret | None = None
@@ -120,7 +120,7 @@ class Rotation(BaseModel):
 class Redelivery(BaseModel):
     """The body of "redeliver": one delivery, or all since a time."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
     delivery_id: Annotated[int, Field(ge=1)] | None = None
     since: AwareDatetime | None = None

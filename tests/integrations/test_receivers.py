@@ -10,8 +10,11 @@ from typing import Any
 import httpx2
 import pytest
 
+from hitl_mcp.contract import routes
 from hitl_mcp.contract.signatures import SIGNATURE, SIGNATURE_256, sign
+from tests.integrations.collector import once
 from tests.programs import gunicorn, uvicorn
+from tests.rest.backend import Backend
 from tests.world import WAIT, environment
 
 SECRET = "an example's secret, long enough"
@@ -70,3 +73,20 @@ def test_the_same_event_is_taken_once_whichever_worker_gets_it(receiver: httpx2.
     assert receiver.get(f"/decisions/{REQUEST_ID}").json() == {
         "status": "completed", "decision": "approved", "times": 1
     }  # fmt: skip
+
+
+def test_a_real_delivery_is_taken(receiver: httpx2.Client, service: Backend) -> None:
+    loop = service.key.new_loop()
+    url = f"{str(receiver.base_url).rstrip('/')}/hitl"
+    wanted = {"url": url, "events": ["request.*"], "loop_id": loop, "secret": SECRET}
+    made = service.key.post(routes.WEBHOOKS, wanted)
+    assert made.status == 201, made.body
+    request_id = service.key.asked(loop)
+    service.answer(request_id, "Approve")
+
+    def decided() -> dict[str, Any] | None:
+        reply = receiver.get(f"/decisions/{request_id}")
+        return reply.json() if reply.status_code == 200 else None
+
+    assert once(decided) == {"status": "completed", "decision": "approved", "times": 1}
+    assert service.key.delete(routes.WEBHOOK.format(webhook_id=made.body["id"])).status == 200
