@@ -17,9 +17,13 @@ from playwright.async_api import Browser, BrowserContext
 from sqlalchemy import select, update
 
 from hitl_mcp.contract import routes
+from hitl_mcp.contract.webhooks import NewWebhook
 from hitl_mcp.sdk.endpoint import Endpoint
 from hitl_mcp.sdk.local import ask
+from hitl_mcp.service.notify import channels
+from hitl_mcp.service.store.base import Tx
 from hitl_mcp.service.store.tables import members, requests
+from hitl_mcp.service.webhooks import endpoints
 from tests.inbox.test_answers import TYPES
 from tests.inbox.test_forms import FIELDS
 from tests.served.pictures import picture_server
@@ -148,6 +152,7 @@ async def open_gallery(folder: Path, chrome: Browser) -> AsyncGenerator[Gallery]
             context.set_default_timeout(WAIT * 1000)
             gallery.people[who] = Human(who, context)
         await _people(gallery)
+        gallery.held |= await _of_the_owner(gallery)
         await _questions(gallery)
         yield gallery
 
@@ -176,6 +181,19 @@ async def _people(gallery: Gallery) -> None:
     await newcomer.context.add_cookies([{"name": "hitl_session", "value": newcomer.session, "url": gallery.origin}])
     made = await gallery.call("POST", routes.LOOPS, {"name": "Owner's own", "icon": "lock", "description": RTL})
     gallery.own_loop = made["loop"]["id"]
+
+
+async def _of_the_owner(gallery: Gallery) -> dict[str, str]:
+    """What belongs to the owner alone; nothing of it is called."""
+    owner = gallery.on.services.account.user_id
+
+    def make(tx: Tx) -> dict[str, str]:
+        channel = channels.add(tx, owner, channels.APPRISE, f"{RTL} ({LONG})", "json://evil.example", shows_text=True)
+        channels.change(tx, owner, channel, "enabled", on=False)
+        new = NewWebhook(url=f"https://hooks.example/{LONG}", events=["*"], description=RTL, enabled=False)
+        return {"channel_id": channel, "webhook_id": endpoints.create(tx, endpoints.Owner(owner), new).id}
+
+    return await gallery.on.services.store.write(make)
 
 
 async def _questions(gallery: Gallery) -> None:

@@ -8,33 +8,17 @@ from typing import Any
 import pytest
 
 from hitl_mcp.contract import routes
-from hitl_mcp.contract.webhooks import NewWebhook
 from hitl_mcp.sdk.endpoint import Endpoint
 from hitl_mcp.service.inbox import create_inbox
-from hitl_mcp.service.notify import channels
 from hitl_mcp.service.web.app import create_api
-from hitl_mcp.service.webhooks import endpoints
 from tests.access.gallery import NEWCOMER, OWNER, REVIEWER, VIEWER, Gallery, token_of
 from tests.access.test_crawler import contents, differences, filled
 from tests.test_self_approval import walk
 
 pytestmark = pytest.mark.anyio
 
-ONES_OWN = ("/sign-", "/open-again", "/join/", "/reach", "/account")
+ONES_OWN = ("/sign-", "/open-again", "/join/", "/reach", "/account", "/webhooks")
 """What everybody may do to what is theirs; below these only addresses with somebody's id are tried."""
-
-
-async def _of_the_owner(gallery: Gallery) -> dict[str, str]:
-    """Ids of what belongs to the owner alone."""
-    owner = gallery.on.services.account.user_id
-
-    def make(tx: Any) -> dict[str, str]:
-        address = "json://evil.example"
-        channel = channels.add(tx, owner, channels.APPRISE, "The owner's", address, shows_text=True)
-        new = NewWebhook(url="https://hooks.example/1", events=["request.*"], description="The owner's")
-        return {"channel_id": channel, "webhook_id": endpoints.create(tx, endpoints.Owner(owner), new).id}
-
-    return await gallery.on.services.store.write(make)
 
 
 def _body(gallery: Gallery, request: str, me: str) -> dict[str, Any]:
@@ -49,7 +33,7 @@ def _body(gallery: Gallery, request: str, me: str) -> dict[str, Any]:
 
 async def _targets(gallery: Gallery, who: str) -> list[tuple[str, dict[str, str]]]:
     """Requests this person may not act on, each with the ids of what surrounds it."""
-    theirs = await _of_the_owner(gallery)
+    theirs = {name: gallery.held[name] for name in ("channel_id", "webhook_id", "digest")}
     names = ["elsewhere", "elsewhere closed"] if who == REVIEWER else ["approval", "claimed by another", "elsewhere"]
     loops = {"elsewhere": gallery.own_loop, "elsewhere closed": gallery.own_loop}
     owner = gallery.on.services.account.user_id
@@ -57,7 +41,7 @@ async def _targets(gallery: Gallery, who: str) -> list[tuple[str, dict[str, str]
         (
             gallery.asked[name],
             theirs | {"request_id": gallery.asked[name], "loop_id": loops.get(name, gallery.loop_id), "user_id": owner,
-                      "digest": gallery.held["digest"], "code": "AAAAAAAAA"},
+                      "code": "AAAAAAAAA"},
         )
         for name in names
     ]  # fmt: skip
@@ -140,4 +124,21 @@ async def test_a_form_takes_no_more_than_the_api(gallery: Gallery, folder_of: Pa
                 answer = await client.post(f"/requests/{request}/{path}", data=body)
                 assert answer.status_code == 422, (path, text[:5], answer.status_code)
         wrong = differences(before, contents(folder_of))
+    assert not wrong, wrong
+
+
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+async def test_whom_nobody_has_let_in_makes_the_service_call_nobody(gallery: Gallery, folder_of: Path) -> None:
+    """A newcomer is anybody who has seen a code (H10): no channel, no webhook, no test of one."""
+    before = contents(folder_of)
+    async with gallery.http(NEWCOMER) as client:
+        token = {"token": token_of((await client.get("/")).text)}
+        for path, body in {
+            "/reach/channels": {"address": "jsons://example.com/x"},
+            "/reach/browser": {"subscription": "{}"},
+            "/reach/test": {},
+            "/webhooks": {"url": "https://example.com/hook", "events": "*"},
+        }.items():
+            assert (await client.post(path, data=token | body)).status_code == 403, path
+    wrong = differences(before, contents(folder_of))
     assert not wrong, wrong

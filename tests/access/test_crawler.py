@@ -92,6 +92,7 @@ def _values(gallery: Gallery, request: str) -> dict[str, str]:
         "request_id": gallery.asked[request], "loop_id": gallery.loop_id, "code": gallery.held["code"],
         "user_id": gallery.people[REVIEWER].user_id, "key_id": "a" * 24, "template": "content_review",
         "digest": "a" * 64, "action": "decision", "name": "inbox.css", "path": "x",
+        "webhook_id": gallery.held["webhook_id"],
     }  # fmt: skip
 
 

@@ -26,7 +26,7 @@ from hitl_mcp.service.context import Services
 from hitl_mcp.service.inbox.actions import posted
 from hitl_mcp.service.inbox.forms import text_of
 from hitl_mcp.service.inbox.render import page
-from hitl_mcp.service.inbox.session import Visit, check_token, visit_of
+from hitl_mcp.service.inbox.session import Visit, check_joined, check_token, visit_of
 from hitl_mcp.service.inbox.texts import _
 from hitl_mcp.service.store.base import Tx
 from hitl_mcp.service.webhooks import endpoints, history
@@ -83,6 +83,7 @@ class Hooks:
     async def add(self, request: Request) -> Response:
         """Register an endpoint; the page that follows shows its secret this once."""
         visit, form = await self._posted(request)
+        await check_joined(self._services, visit)
         typed = {name: text_of(form, name).strip() for name in ("url", "loop_id", "description")}
         chosen = [str(value) for value in form.getlist("events")]
         try:
@@ -116,6 +117,8 @@ class Hooks:
     async def act(self, request: Request) -> Response:
         """Test, enable, disable, rotate, send again or remove."""
         visit, form = await self._posted(request)
+        if request.path_params["action"] not in ("disable", "remove"):
+            await check_joined(self._services, visit)
         webhook_id, owner = request.path_params["webhook_id"], Owner.of(visit.person)
         write = self._services.store.write
         match request.path_params["action"]:

@@ -19,7 +19,7 @@ from hitl_mcp.service.context import Services
 from hitl_mcp.service.inbox.files import file_route
 from hitl_mcp.service.inbox.forms import text_of
 from hitl_mcp.service.inbox.render import page
-from hitl_mcp.service.inbox.session import Visit, check_origin, check_token, visit_of
+from hitl_mcp.service.inbox.session import Visit, check_joined, check_origin, check_token, visit_of
 from hitl_mcp.service.inbox.texts import gettext as _
 from hitl_mcp.service.notify import channels, preferences, web_push
 from hitl_mcp.service.notify.channels import WEB_PUSH, Channel
@@ -72,6 +72,7 @@ class Reach:
     async def add(self, request: Request) -> Response:
         """Add a channel of Apprise."""
         visit, form = await self._posted(request)
+        await check_joined(self._services, visit)
         address, name = text_of(form, "address").strip(), text_of(form, "name").strip()
         user_id = visit.person.user_id
         try:
@@ -85,6 +86,7 @@ class Reach:
     async def add_browser(self, request: Request) -> Response:
         """Add the browser that this comes from; its script follows the answer's address."""
         visit, form = await self._posted(request)
+        await check_joined(self._services, visit)
         user_id = visit.person.user_id
         try:
             address = await web_push.checked(text_of(form, "subscription"), self._services.outgoing)
@@ -97,6 +99,7 @@ class Reach:
     async def test(self, request: Request) -> Response:
         """Send one channel a message that only shows that it arrives."""
         visit, _form = await self._posted(request)
+        await check_joined(self._services, visit)
         channel_id = _channel_of(request)
         await self._sender.test(visit.person.user_id, channel_id)
         return _back(channel_id)
@@ -104,6 +107,7 @@ class Reach:
     async def test_all(self, request: Request) -> Response:
         """Send one to each channel that is on."""
         visit, _form = await self._posted(request)
+        await check_joined(self._services, visit)
         user_id = visit.person.user_id
         mine = await self._services.store.read(lambda tx: channels.of_person(tx, user_id))
         async with anyio.create_task_group() as tasks:

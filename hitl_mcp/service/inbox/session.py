@@ -16,6 +16,8 @@ from hitl_mcp.errors import NotAllowed, NotAuthorised, TooManyRequests
 from hitl_mcp.service import sessions, sign_in
 from hitl_mcp.service.actors import Person
 from hitl_mcp.service.context import Keys, Services
+from hitl_mcp.service.inbox.texts import _
+from hitl_mcp.service.membership import joined_by
 
 COOKIE = "hitl_session"
 SECURE_COOKIE = f"__Host-{COOKIE}"
@@ -65,6 +67,15 @@ async def visit_of(connection: HTTPConnection, services: Services) -> Visit:
     if person is None:
         raise NotAuthorised("You are signed out")
     return Visit(person, form_token(services.keys, session))
+
+
+async def check_joined(services: Services, visit: Visit) -> None:
+    """Only who belongs to a loop has the service call others: a newcomer is anybody with a code (H10).
+
+    Raises: NotAllowed.
+    """
+    if not await services.store.read(lambda tx: joined_by(tx, visit.person.user_id)):
+        raise NotAllowed(_("Nobody has let you in yet, so nothing is sent for you. Nothing was changed"))
 
 
 def check_origin(connection: HTTPConnection, *allowed: str) -> None:
