@@ -15,6 +15,7 @@ from hitl_mcp.service.inbox import view
 from hitl_mcp.service.inbox.account import Account
 from hitl_mcp.service.inbox.actions import Requests
 from hitl_mcp.service.inbox.doors import Doors
+from hitl_mcp.service.inbox.escalation_pages import Escalations
 from hitl_mcp.service.inbox.figures import FiguresPage
 from hitl_mcp.service.inbox.files import static_route
 from hitl_mcp.service.inbox.headers import SecureHeaders
@@ -38,7 +39,7 @@ def create_inbox(services: Services) -> ASGIApp:
     parts = (
         Lists(services), Requests(services), Similar(services), Doors(services), Team(services), Joining(services),
         LoopPages(services), MemberPages(services), KeyPages(services), Reach(services), Account(services),
-        FiguresPage(services), Hooks(services), Phone(services),
+        FiguresPage(services), Hooks(services), Phone(services), Escalations(services),
     )  # fmt: skip
     routes = [route for part in parts for route in part.routes()]
     app = Starlette(routes=[*routes, Route("/live", Live(services)), static_route()])
