@@ -302,7 +302,8 @@ TAGS: dict[str, str] = {
     "keys": "API keys, made at the machine's own terminal with `hitl-mcp keys`. **Not for API keys.**",
     "people": "Who can sign in, made at the machine's own terminal with `hitl-mcp people`. **Not for API keys.**",
     "tokens": "Tokens that stand for a key for at most an hour, where the key itself must not be. With an API key.",
-    "operating": "For load balancers, which need no credential, and for the operator at the machine's terminal.",
+    "operating": "For load balancers, which need no credential; metrics and figures with an API key; the rest for the "
+    "operator at the machine's terminal.",
 }
 
 PARAMETERS: dict[str, str] = {
