@@ -81,8 +81,10 @@ def test_a_real_delivery_is_taken(receiver: httpx2.Client, service: Backend) -> 
     wanted = {"url": url, "events": ["request.*"], "loop_id": loop, "secret": SECRET}
     made = service.key.post(routes.WEBHOOKS, wanted)
     assert made.status == 201, made.body
-    request_id = service.key.asked(loop)
-    service.answer(request_id, "Approve")
+    approval = {"kind": "approval", "request_text": "Publish it?"}
+    asked = service.key.post(routes.LOOP_REQUESTS.format(loop_id=loop), approval)
+    request_id = asked.data["request_id"]
+    service.answer(request_id, "approve")
 
     def decided() -> dict[str, Any] | None:
         reply = receiver.get(f"/decisions/{request_id}")
