@@ -120,7 +120,12 @@ async def _fill(folder: Path, urls: list[str], events: int) -> None:
                 for number in range(start, min(each, start + BATCH // len(hooks))):
                     for hook in hooks:
                         line = f"{number % LINES}"
-                        body = {"event": "request.created", "event_id": f"{hook}.{number}", "line": line, "text": "x" * 800}
+                        body = {
+                            "event": "request.created",
+                            "event_id": f"{hook}.{number}",
+                            "line": line,
+                            "text": "x" * 800,
+                        }
                         row = queue.put(
                             tx, kind=KIND, target=hook, event_id=f"{hook}.{number}", event="request.created",
                             body=json.dumps(body),
@@ -203,7 +208,7 @@ async def _killed(folder: Path, receivers: Receivers, events: int, kills: int) -
     await _fill(folder, urls, events)
     done = 0
     while True:
-        child = subprocess.Popen(
+        child = subprocess.Popen(  # noqa: ASYNC220  # it starts in a moment
             [sys.executable, "-m", "benchmarks.webhooks", "--deliver", str(folder)], cwd=parts.ROOT,
             env=parts.environment(),
         )  # fmt: skip
@@ -246,7 +251,10 @@ async def _measure(events: int, kills: int) -> None:
             p95 = _p95(sick, started)
         lost = events * (RECEIVERS - HANG) // RECEIVERS - len({one[1] for one in sick})
         print(f"{HANG} hang, {FAIL} fail at random: lost {lost}; in order: {_in_order(sick)}")
-        print(f"  p95 of the healthy: {p95:.2f} s, {p95_well:.2f} s without the sick; ratio {p95 / p95_well:.2f} (at most 2)")
+        print(
+            f"  p95 of the healthy: {p95:.2f} s, {p95_well:.2f} s without the sick; "
+            f"ratio {p95 / p95_well:.2f} (at most 2)"
+        )
         with parts.temporary_folder() as folder:
             never, twice, done = await _killed(folder / "killed", receivers, events, kills)
         print(f"kill -9, {done} times: never came {never}, came twice {twice}, under the same id")
@@ -266,4 +274,3 @@ if __name__ == "__main__":
         anyio.run(_deliver, Path(sys.argv[-1]), None or anyio.Event())
     else:
         run(quick=parts.is_quick(__doc__))
-
