@@ -22,6 +22,7 @@ from benchmarks import (
     sdk,
     tool_overhead,
     tools_tokens,
+    two_reviewers,
     waiting,
 )
 
@@ -47,6 +48,7 @@ def main() -> None:
         sdk,
         cloud,
         dialog_race,
+        two_reviewers,
         inbox_list,
         inbox_live,
     ):
