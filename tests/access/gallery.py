@@ -171,6 +171,8 @@ async def _people(gallery: Gallery) -> None:
         await gallery.sign_in(who)
     viewer = update(members).where(members.c.user_id == gallery.people[VIEWER].user_id).values(role="viewer")
     await gallery.on.services.store.write(lambda tx: tx.connection.execute(viewer) and None)
+    gallery.held["user_id"] = gallery.people[REVIEWER].user_id
+    gallery.held["key_id"] = (await gallery.on.console("GET", routes.KEYS))["keys"][-1]["id"]
     made = await gallery.call("POST", routes.LOOP_INVITE.format(loop_id=gallery.loop_id))
     gallery.held["code"] = made["invite_code"]
     async with gallery.http() as client:

@@ -15,8 +15,8 @@ from tests.test_self_approval import walk
 pytestmark = pytest.mark.anyio
 
 NOT_PAGES = {
-    "/live", "/sw.js", "/figures.json", "/media/{digest:str}", "/requests/{request_id}/{action:str}",
-    "/reach/phone", "/similar/{digest}/{action:str}",
+    "/live", "/sw.js", "/loops/{loop_id:str}/qr/{code:str}", "/reach/phone", "/figures.json",
+    "/media/{digest:str}", "/requests/{request_id}/{action:str}", "/similar/{digest}/{action:str}",
 }  # fmt: skip
 """A stream, a script, JSON, a picture, redirects."""
 
