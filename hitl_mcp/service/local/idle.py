@@ -7,12 +7,13 @@ import anyio
 from hitl_mcp.errors import ServiceFault
 from hitl_mcp.service import rows
 from hitl_mcp.service.context import Services
+from hitl_mcp.service.outbox import taking
 
 CHECKS_PER_PERIOD = 30
 
 
 async def end_when_idle(services: Services, seconds: float) -> None:
-    """Stop the service after `seconds` without an agent's stream, an open page or an open request."""
+    """Stop the service after `seconds` without an agent's stream, an open page, an open request or something to send."""
     unused = 0
     while unused < CHECKS_PER_PERIOD:
         await anyio.sleep(seconds / CHECKS_PER_PERIOD)
@@ -24,6 +25,6 @@ async def _needed(services: Services) -> bool:
     if services.presence.agents or services.presence.pages:
         return True
     try:
-        return await services.store.read(rows.open_count) > 0
+        return await services.store.read(rows.open_count) > 0 or await services.store.read(taking.some_wait)
     except ServiceFault:  # a sick disk is no reason to leave
         return True

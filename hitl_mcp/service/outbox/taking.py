@@ -75,6 +75,11 @@ class Attempt:
     schedule: Sequence[float]
 
 
+def some_wait(tx: Tx) -> bool:
+    """Whether anything is still to be sent."""
+    return tx.connection.execute(select(deliveries.c.id).where(WAITING).limit(1)).first() is not None
+
+
 def due_by_target(tx: Tx, kinds: Sequence[str]) -> dict[str, int]:
     """For each target that something of these kinds waits for, when the first of it is due."""
     return {row.target: row.due for row in tx.connection.execute(_all_targets, {"kinds": kinds})}
