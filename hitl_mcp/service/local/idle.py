@@ -13,7 +13,7 @@ CHECKS_PER_PERIOD = 30
 
 
 async def end_when_idle(services: Services, seconds: float) -> None:
-    """Stop the service after `seconds` without an agent's stream, an open page, an open request or something to send."""
+    """Stop the service after `seconds` without an agent, an open page, an open request or something to send."""
     unused = 0
     while unused < CHECKS_PER_PERIOD:
         await anyio.sleep(seconds / CHECKS_PER_PERIOD)
