@@ -52,10 +52,10 @@ async def _view(on: Team) -> None:
         assert "Invite people" not in await viewer.text(one)
         after = await here.request(asked)
         assert (after["status"], after["claimed_by"]) == ("pending", None)
-    await _last_ownerand_claims(here, asked)
+    await _last_owner_and_claims(here, asked)
 
 
-async def _last_ownerand_claims(here: Place, asked: str) -> None:
+async def _last_owner_and_claims(here: Place, asked: str) -> None:
     on, one = here.on, f"/loops/{here.loop_id}"
     async with visitor(on) as owner, visitor(on) as reviewer:
         await owner.enter("owner@example.com")
@@ -65,14 +65,14 @@ async def _last_ownerand_claims(here: Place, asked: str) -> None:
         await owner.post(f"{one}/members/{here.ids['owner']}/role", expect=409, role="viewer")
         await reviewer.post(f"/requests/{asked}/claim")
         await reviewer.post(f"{one}/invitations", role="reviewer")
-        [code] = re.findall(r'<code class="code">(\w{9})</code>', await reviewer.text(one))
+        code, _ = re.findall(r'<code class="code">(\w{9})</code>', await reviewer.text(one))
         assert (await reviewer.get(f"{one}/qr/{code}.png")).headers["content-type"] == "image/png"
         await owner.post(f"{one}/members/{here.ids['reviewer']}/role", role="viewer")
         assert (await here.request(asked))["status"] == "pending", "the claim was given back"
         assert (await owner.get(f"/join/{code}")).status_code == 404, "the code died with the part"
         await owner.post(f"{one}/members/{here.ids['reviewer']}/role", role="owner")
         await owner.post(f"{one}/leave")
-        assert (await owner.get(one)).status_code == 404
+        assert (await owner.get(one)).status_code == 401, "who is left in no loop is signed out"
         with pytest.raises(NotAllowed, match="Only loop creators"):
             await here.asked("Once more?")
         assert (await reviewer.get(f"{one}/edit")).status_code == 200
