@@ -146,7 +146,7 @@ def find_own(tx: Tx, agent: Agent, request_id: str) -> ReviewRequest:
     return _of_nobody(request) if agent.by_token else request
 
 
-_NAMES = ("response_by_user", "claimed_by_user", "assigned_to", "assigned_to_user")
+_NAMES = ("response_by_user", "claimed_by_user", "assigned_to", "assigned_to_user", "escalation")
 
 
 def _of_nobody(request: ReviewRequest) -> ReviewRequest:
