@@ -203,6 +203,7 @@ async def _questions(gallery: Gallery) -> None:
     asked, ruth, owner = gallery.asked, await gallery.at_terminal(REVIEWER), await gallery.at_terminal(OWNER)
     asked["expired"] = await gallery.ask(WORDS, processing_type="time-sensitive", timeout_seconds=60)
     gallery.clock.move(61)
+    await gallery.on.services.lifecycle.act_on_due()
     for kind in TYPES:
         if (name := kind.name) in asked:
             name = f"{name} as a number"
