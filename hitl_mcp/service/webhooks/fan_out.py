@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import and_, bindparam, exists, or_, select
 
 from hitl_mcp.contract.ids import new_id
+from hitl_mcp.contract.teams import Scope
 from hitl_mcp.contract.webhooks import CLOSING_EVENTS, matches, names_reviews
 from hitl_mcp.service import rows
 from hitl_mcp.service.outbox import queue
@@ -48,7 +49,7 @@ _limits = (
     or_(endpoints.c.loop_id.is_(None), endpoints.c.loop_id == bindparam("of_loop")),
     or_(endpoints.c.api_key_id.is_(None), api_keys.c.revoked_at.is_(None)),
 )
-_told = select(endpoints.c.id, endpoints.c.events, api_keys.c.loop_ids).select_from(
+_told = select(endpoints.c.id, endpoints.c.events, api_keys.c.loop_ids, api_keys.c.scopes).select_from(
     endpoints.outerjoin(api_keys, api_keys.c.id == endpoints.c.api_key_id)
 )
 _of_person = _told.where(endpoints.c.user_id == bindparam("of_person"), *_limits).order_by(endpoints.c.id)
@@ -105,7 +106,7 @@ def of_loop(tx: Tx, loop_id: str, event: str, data: dict[str, Any]) -> None:
     loop = dict(found)
     event_id = f"evt_{new_id()}"
     for endpoint in _subscribed(tx, loop["creator_id"], loop_id):
-        if matches(json.loads(endpoint.events), event):
+        if matches(json.loads(endpoint.events), event) and _may_know_members(endpoint):
             text = body.of_loop(event, event_id, tx.now, loop, data)
             queue.put(tx, kind=KIND, target=endpoint.id, event_id=event_id, event=event, body=text)
 
@@ -113,6 +114,11 @@ def of_loop(tx: Tx, loop_id: str, event: str, data: dict[str, Any]) -> None:
 def _subscribed(tx: Tx, user_id: str, loop_id: str) -> list[Any]:
     found = tx.connection.execute(_of_person, {"of_person": user_id, "of_loop": loop_id}).all()
     return [row for row in found if row.loop_ids is None or loop_id in json.loads(row.loop_ids)]
+
+
+def _may_know_members(endpoint: Any) -> bool:
+    """A key is told of people where it could list them; an endpoint without a key is a person's own."""
+    return endpoint.scopes is None or Scope.LOOPS_READ.value in json.loads(endpoint.scopes)
 
 
 def callback_target(api_key_id: str, url: str) -> str:
