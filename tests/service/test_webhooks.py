@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,9 +13,11 @@ from standardwebhooks import Webhook as StandardWebhook
 from hitl_mcp.contract import routes
 from hitl_mcp.contract.models import NewRequest
 from hitl_mcp.contract.states import Kind
+from hitl_mcp.sdk.local import ask
 from hitl_mcp.service.clock import Clock, wall_clock
 from hitl_mcp.service.keys import renew_callback_secret
 from hitl_mcp.webhooks import parse_event, verify_signature
+from tests.receivers import Post, Receiver, receiving
 from tests.service.receiver import Listener, Received, listening
 from tests.service.stage import Place, Stage, stage
 from tests.world import SimulatedClock, eventually
@@ -103,7 +105,7 @@ async def test_a_callback_is_told_once_how_it_ended_and_signed_with_the_keys_own
     async with at_work(place) as (on, receiver):
         secret = await on.services.store.write(lambda tx: renew_callback_secret(tx, on.agent_id))
         asked = await on.ask_approval("Ship it?", callback_url=f"{receiver.url}?token=x")
-        assert asked.notes == []
+        assert not any("callback" in note.lower() for note in asked.notes)
         await on.reviewer.answer(asked.request_id, "reject")
         (call,) = await came(receiver, "request.completed")
         assert call.path == "/hook?token=x"
@@ -197,10 +199,21 @@ async def test_given_up_ones_are_counted_and_can_be_sent_again(place: Place) -> 
             assert (await on.wire.send("POST", again, wrong)).status in (400, 404)
 
 
-@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
-async def test_an_endpoint_that_is_gone_or_fails_for_days_is_disabled_with_words(place: Place) -> None:
+@pytest.fixture
+def chat() -> Generator[Receiver]:
+    """A person's channel."""
+    with receiving() as there:
+        yield there
+
+
+async def test_an_endpoint_that_is_gone_or_fails_for_days_is_disabled_and_its_owner_told(
+    place: Place, chat: Receiver
+) -> None:
     clock = SimulatedClock()
     async with at_work(place, clock) as (on, receiver), listening() as dead:
+        await ask(on.found.console(), "POST", routes.CHANNELS, {"address": chat.channel})
+        silent = {"address": f"json://127.0.0.1:{chat.port}/silent", "shows_text": False}
+        await ask(on.found.console(), "POST", routes.CHANNELS, silent)
         gone, failing = await registered(on, receiver.url), await registered(on, dead.url)
         receiver.answer = lambda _: (410, {}, b"")
         dead.answer = lambda _: (500, {}, b"broken")
@@ -211,23 +224,38 @@ async def test_an_endpoint_that_is_gone_or_fails_for_days_is_disabled_with_words
             return not answer.data["webhook"]["enabled"]
 
         await eventually(lambda: is_disabled(gone))
+        told = _about_webhooks(await chat.next(4))  # two channels hear of the request, and of the webhook
+        assert {post.path for post in told} == {"/s3cret-token", "/silent"}
+        for post in told:
+            assert f"{on.services.keys.public_address}/webhooks" in post.said["message"], post.said
+            assert ("410" in post.said["message"]) is (post.path != "/silent")
+            assert "/hook" not in post.said["message"], "what follows the host may be a secret"
         for _ in range(6):
             count = len(dead.received)
             clock.move(12 * 3600)
             await on.ask_approval("Ship it?")
-            await eventually(lambda count=count: _more(dead, count))
+
+            async def tried_or_disabled(count: int = count) -> bool:
+                return len(dead.received) > count or await is_disabled(failing)
+
+            await eventually(tried_or_disabled)
         await eventually(lambda: is_disabled(failing))
         answer = await on.wire.send("GET", routes.WEBHOOK.format(webhook_id=failing["id"]))
         assert (
             "three days" in answer.data["webhook"]["disabled_why"]
             and "broken" in answer.data["webhook"]["disabled_why"]
         )
+
+        async def all_told() -> bool:
+            return len(_about_webhooks(chat.posts)) == 4
+
+        await eventually(all_told)
         answer = await on.wire.send("PATCH", routes.WEBHOOK.format(webhook_id=failing["id"]), {"enabled": True})
         assert answer.data["webhook"]["enabled"] and answer.data["webhook"]["disabled_why"] is None
 
 
-async def _more(receiver: Listener, than: int) -> bool:
-    return len(receiver.received) > than
+def _about_webhooks(posts: list[Post]) -> list[Post]:
+    return [post for post in posts if post.said["title"] == "A webhook of yours was disabled"]
 
 
 @pytest.mark.parametrize("place", ["sqlite"], indirect=True)

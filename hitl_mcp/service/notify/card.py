@@ -73,6 +73,19 @@ def card_of(told: Told, link: str) -> Card:
     return Card(title, "\n".join(lines), link)
 
 
+def card_of_disabled(host: str, why: str | None, link: str) -> Card:
+    """That nothing is sent to a webhook any more.
+
+    Args:
+        host: where it was; what follows it in the address may be a secret.
+        why: with what the receiver answered, where the channel may quote somebody's text.
+    """
+    lines = [f"Nothing more is sent to {harmless(host)} until you enable it again."]
+    if why is not None:
+        lines.append(harmless(why))
+    return Card("A webhook of yours was disabled", "\n".join(lines), link)
+
+
 def test_card(link: str) -> Card:
     """A message that only shows that it arrives."""
     return Card("Test: you are reached here", "Requests will be announced like this. Nothing waits for you.", link)

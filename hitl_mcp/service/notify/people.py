@@ -57,7 +57,7 @@ def tell(tx: Tx, request_id: str, loop_id: str, reason: Reason, only: Collection
     for one in audience:
         if not _is_meant(one, request.priority, reason, only):
             continue
-        later = _quiet_till(one, request.priority, tx.now)
+        later = held_till(one, request.priority, tx.now)
         if later is not None and later >= request.timeout_at:
             continue
         queue.put(
@@ -77,7 +77,7 @@ def reachable(tx: Tx, loop_id: str, priority: str) -> int:
         {
             one.user_id
             for one in audience
-            if _is_meant(one, priority, "created", None) and _quiet_till(one, priority, tx.now) is None
+            if _is_meant(one, priority, "created", None) and held_till(one, priority, tx.now) is None
         }
     )
 
@@ -90,7 +90,13 @@ def _is_meant(one: Any, priority: str, reason: Reason, only: Collection[str] | N
     return reaches(priority, one.notify_from)
 
 
-def _quiet_till(one: Any, priority: str, now: int) -> int | None:
+def held_till(one: Any, priority: str, now: int) -> int | None:
+    """When the quiet hours end that hold back a message of this priority; None when none do.
+
+    Args:
+        one: has the person's `time_zone`, `quiet_from`, `quiet_until` and `breaks_quiet`.
+        now: in milliseconds since 1970, as the result.
+    """
     if reaches(priority, one.breaks_quiet or BREAKS_QUIET.value):
         return None
     return quiet_till(now, zone_of(one.time_zone), one.quiet_from, one.quiet_until)

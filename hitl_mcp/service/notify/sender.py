@@ -16,8 +16,8 @@ from hitl_mcp.service import rows
 from hitl_mcp.service.actors import Person
 from hitl_mcp.service.context import Keys, Services
 from hitl_mcp.service.membership import answers_in
-from hitl_mcp.service.notify import apprise_url, channels, web_push
-from hitl_mcp.service.notify.card import TEST, Card, Told, card_of, test_card
+from hitl_mcp.service.notify import apprise_url, channels, owners, web_push
+from hitl_mcp.service.notify.card import TEST, Card, Told, card_of, card_of_disabled, test_card
 from hitl_mcp.service.notify.channels import APPRISE, WEB_PUSH, Channel
 from hitl_mcp.service.outbox.base import Delivery, Outcome
 from hitl_mcp.service.store.base import Tx
@@ -28,6 +28,8 @@ SCHEDULE = (0, 15, 60, 5 * 60)
 """Seconds before each attempt; later nobody needs to hear of it."""
 _NOBODY = "mailto:hitl_mcp@example.com"
 """Whom a browser's service can turn to about a service that only its own machine reaches."""
+WEBHOOKS = "/webhooks"
+"""The page that lists a person's webhooks."""
 _about = (
     select(requests, loops.c.name.label("loop"), users.c.time_zone)
     .join(loops, loops.c.id == requests.c.loop_id)
@@ -118,6 +120,8 @@ class MessageSender:
         channel = channels.find(tx, delivery.target)
         if channel is None or not channel.enabled:
             return "the channel was removed or turned off"
+        if delivery.event == owners.DISABLED:
+            return self._about_webhook(tx, channel, delivery.body)
         values = {"request_id": delivery.request_id, "reader": channel.user_id}
         about = tx.connection.execute(_about, values).first()
         if about is None or not rows.is_open(rows.columns(about), tx.now):
@@ -132,8 +136,16 @@ class MessageSender:
         told = Told(reason, about.loop, about.priority, about.timeout_at, quote, about.time_zone)
         path = f"/requests/{about.id}"
         card = card_of(told, self._services.keys.public_address + path)
-        waiting = rows.open_count_for(tx, Person(channel.user_id, "", Way.INBOX))
-        return _Message(channel, card, path, str(about.id), waiting)
+        return _Message(channel, card, path, str(about.id), _waiting(tx, channel))
+
+    def _about_webhook(self, tx: Tx, channel: Channel, body: str) -> _Message | str:
+        endpoint = owners.disabled(tx, body, channel.user_id)
+        if endpoint is None:
+            return "the webhook was enabled again or removed"
+        why = str(endpoint.disabled_why) if channel.shows_text else None
+        link = self._services.keys.public_address + WEBHOOKS
+        card = card_of_disabled(urlsplit(endpoint.url).hostname or "", why, link)
+        return _Message(channel, card, WEBHOOKS, str(endpoint.id), _waiting(tx, channel))
 
     async def _sent(self, message: _Message) -> Outcome:
         return await (self._push(message) if message.channel.kind == WEB_PUSH else self._apprise(message))
@@ -155,6 +167,10 @@ class MessageSender:
             message.channel.address, body, self._services.outgoing, secret=keys.proof_secret,
             subject=_subject(keys), topic=message.tag,
         )  # fmt: skip
+
+
+def _waiting(tx: Tx, channel: Channel) -> int:
+    return rows.open_count_for(tx, Person(channel.user_id, "", Way.INBOX))
 
 
 def _subject(keys: Keys) -> str:

@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, select, update
 
 from hitl_mcp.contract.webhooks import TEST_EVENT
 from hitl_mcp.service import keys
+from hitl_mcp.service.notify import owners
 from hitl_mcp.service.outbox.base import Delivery, Outcome
 from hitl_mcp.service.store.base import Tx
 from hitl_mcp.service.store.tables import api_keys, deliveries, endpoints, requests
@@ -81,22 +82,31 @@ def note_outcome(tx: Tx, delivery: Delivery, outcome: Outcome) -> None:
     row = tx.connection.execute(_endpoint, {"of": delivery.target}).first()
     if row is None or not row.enabled:
         return
+    why: str | None = None
     if outcome.status == GONE:
-        disable(tx, delivery.target, "It answered 410 Gone: it wants no more events.")
+        why = "It answered 410 Gone: it wants no more events."
     elif tx.now - row.failing_since >= FAILING_MS:
-        disable(tx, delivery.target, f"Nothing has arrived there for three days. Last: {outcome.excerpt}"[:500])
+        why = f"Nothing has arrived there for three days. Last: {outcome.excerpt}"[:500]
+    if why is not None and disable(tx, delivery.target, why):
+        owners.tell(tx, row.id, row.user_id)
 
 
-def disable(tx: Tx, endpoint_id: str, why: str | None) -> None:
+def disable(tx: Tx, endpoint_id: str, why: str | None) -> bool:
     """Send no more to an endpoint; what waits for it is dropped, and can be redelivered.
 
     Args:
         why: shown to its owner; None when the owner does it.
+
+    Returns: whether it was enabled until now.
     """
-    tx.connection.execute(
-        update(endpoints).where(endpoints.c.id == endpoint_id).values(enabled=0, disabled_why=why, updated_at=tx.now)
+    disabled = (
+        update(endpoints)
+        .where(endpoints.c.id == endpoint_id, endpoints.c.enabled == 1)
+        .values(enabled=0, disabled_why=why, updated_at=tx.now)
     )
+    was_enabled = tx.connection.execute(disabled).rowcount == 1
     drop_waiting(tx, endpoint_id)
+    return was_enabled
 
 
 def drop_waiting(tx: Tx, target: str) -> None:

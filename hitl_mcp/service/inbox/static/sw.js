@@ -1,6 +1,6 @@
 // Shows what the service pushes while no page is open. It keeps nothing and sees no page's traffic.
 
-const KNOWN = /^\/(requests\/[0-9a-f]{24}|reach)?$/;
+const KNOWN = /^\/(requests\/[0-9a-f]{24}|reach|webhooks)?$/;
 
 self.addEventListener("install", () => self.skipWaiting());
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
