@@ -144,7 +144,7 @@ class MessageSender:
             return "the webhook was enabled again or removed"
         why = str(endpoint.disabled_why) if channel.shows_text else None
         link = self._services.keys.public_address + WEBHOOKS
-        card = card_of_disabled(urlsplit(endpoint.url).hostname or "", why, link)
+        card = card_of_disabled(urlsplit(str(endpoint.url)).hostname or "", why, link)
         return _Message(channel, card, WEBHOOKS, str(endpoint.id), _waiting(tx, channel))
 
     async def _sent(self, message: _Message) -> Outcome:
