@@ -26,9 +26,9 @@ async def act(on: Stage, route: str, request_id: str, body: Any = None, by: Revi
     return await on.wire.send("POST", route.format(request_id=request_id), body, key=(by or on.reviewer).session)
 
 
-async def hold_answers(on: Stage, seconds: int) -> None:
+async def hold_answers(on: Stage, seconds: int, loop_id: str = "") -> None:
     """As a person sets it in the pages."""
-    statement = update(loops).where(loops.c.id == on.loop_id).values(undo_seconds=seconds)
+    statement = update(loops).where(loops.c.id == (loop_id or on.loop_id)).values(undo_seconds=seconds)
 
     def unit(tx: Tx) -> None:
         tx.connection.execute(statement)
