@@ -31,7 +31,7 @@ from hitl_mcp.sdk import Endpoint
 from hitl_mcp.service import sign_in
 from hitl_mcp.service.store import Tx
 from tests.service.chain import faults
-from tests.service.stage import Answer, Place, Stage, add_person, stage
+from tests.service.stage import Answer, Place, Stage, stage
 from tests.service.two_loops import EXTEND_MINUTES, UNDO_SECONDS, two_loops
 from tests.world import SimulatedClock
 
