@@ -8,6 +8,7 @@ from typing import Any
 
 import anyio
 import pytest
+from sqlalchemy import select
 from standardwebhooks import Webhook as StandardWebhook
 
 from hitl_mcp.contract import routes
@@ -16,6 +17,7 @@ from hitl_mcp.contract.states import Kind
 from hitl_mcp.sdk.local import ask
 from hitl_mcp.service.clock import Clock, wall_clock
 from hitl_mcp.service.keys import renew_callback_secret
+from hitl_mcp.service.store.tables import attempts
 from hitl_mcp.webhooks import parse_event, verify_signature
 from tests.receivers import Post, Receiver, receiving
 from tests.service.receiver import Listener, Received, listening
@@ -315,3 +317,29 @@ async def test_nobody_is_told_after_the_endpoint_is_removed_or_its_key_is_revoke
         assert (await on.wire.send("GET", routes.WEBHOOKS)).data == {"webhooks": [], "count": 0}
         await anyio.sleep(0.1)
         assert receiver.received == []
+
+
+async def test_what_was_sent_is_forgotten_thirty_days_after_it_was_over(place: Place) -> None:
+    clock = SimulatedClock()
+    async with at_work(place, clock) as (on, receiver), listening() as dead:
+        hook, failing = await registered(on, receiver.url), await registered(on, dead.url)
+        dead.answer = lambda _: (500, {}, b"")
+        closed = await on.ask_approval("Ship it?")
+        await on.agent.cancel_request(closed.request_id)
+        month = 30 * 86_400
+        still_open = await on.ask_approval("Still open", timeout_seconds=2 * month, processing_type="deferred")
+
+        async def over() -> bool:
+            done = all(one["state"] == "done" for one in await deliveries(on, hook))
+            return done and any(one["attempts"] for one in await deliveries(on, failing))
+
+        await eventually(over)
+        waiting = len(await deliveries(on, failing))
+        assert (waiting, await on.services.daily.prune()) == (3, 0)
+        clock.now += 1000 * (month + 60)
+        assert await on.services.daily.prune() == 2
+        assert [one["request_id"] for one in await deliveries(on, hook)] == [still_open.request_id]
+        assert len(await deliveries(on, failing)) == waiting, "what was not sent yet is not old"
+        left = await on.services.store.read(lambda tx: tx.connection.execute(select(attempts.c.delivery_id)).all())
+        known = {one["id"] for one in await deliveries(on, hook) + await deliveries(on, failing)}
+        assert {row.delivery_id for row in left} <= known

@@ -1,4 +1,4 @@
-"""What is done once a day by whichever process comes first: an anchor of the event log, and retention."""
+"""What is done once a day by whichever process comes first: an anchor of the event log, retention, pruning."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import anyio
 from sqlalchemy import insert, select, update
 
 from hitl_mcp.errors import ServiceFault
-from hitl_mcp.service.operating import anchors
+from hitl_mcp.service.operating import anchors, pruning
 from hitl_mcp.service.operating.retention import Retention
 from hitl_mcp.service.store import Store
 from hitl_mcp.service.store.base import Tx
@@ -52,9 +52,15 @@ class Daily:
                 if self.retention is not None and await self._store.write(lambda tx: _claim(tx, "retention")):
                     done = await self.retention.run()
                     log.info("Retention took the texts of %s requests", done)
+                if await self._store.write(lambda tx: _claim(tx, "pruned")):
+                    await self.prune()
             except (ServiceFault, OSError) as fault:
                 log.warning("The day's work could not be finished: %s", fault)
             await anyio.sleep(LOOK_SECONDS)
+
+    async def prune(self) -> int:
+        """Forget now what was sent long ago; returns how many deliveries. Raises: ServiceFault."""
+        return await pruning.prune(self._store)
 
     async def anchor(self) -> int:
         """Take an anchor now; returns how many lines the file outside has got. Raises: ServiceFault, OSError."""

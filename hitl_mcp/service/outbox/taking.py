@@ -46,6 +46,9 @@ _heads = (
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True, of=deliveries)
 )
+_any_due = (
+    select(deliveries.c.id).where(WAITING, deliveries.c.due_at <= bindparam("before"), _first_of_its_line).limit(1)
+)
 _later = select(func.min(deliveries.c.due_at)).where(*_of_target, deliveries.c.due_at > bindparam("now"))
 _lease = (
     update(deliveries)
@@ -75,9 +78,13 @@ class Attempt:
     schedule: Sequence[float]
 
 
-def some_wait(tx: Tx) -> bool:
-    """Whether anything is still to be sent."""
-    return tx.connection.execute(select(deliveries.c.id).where(WAITING).limit(1)).first() is not None
+def any_due(tx: Tx, before: int) -> bool:
+    """Whether anything is to be sent, or sent again, before a time.
+
+    Args:
+        before: in milliseconds since 1970. What stands behind another of its line is sent after that one.
+    """
+    return tx.connection.execute(_any_due, {"before": before}).first() is not None
 
 
 def due_by_target(tx: Tx, kinds: Sequence[str]) -> dict[str, int]:

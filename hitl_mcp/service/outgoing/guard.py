@@ -36,6 +36,7 @@ MAX_ATTEMPTS = 3
 """Addresses of one name that are tried when connecting fails."""
 
 _REDIRECTS = (301, 302, 303, 307, 308)
+_BY = f"with the setting {SETTING} on a server, or with: hitl-mcp webhooks allow HOST:PORT on your own machine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +178,7 @@ class Outgoing:
         if not all(ok or is_public(address) for ok, address in zip(covered, addresses, strict=True)):
             # The address of an inner name is not told: the caller could map the network with it.
             which = f" ({spelled})" if spelled else ""
-            raise refused(
-                f"{about} leads to a private address{which}. "
-                f"Allow it with the setting {SETTING} on the server, or use a public https address"
-            )
+            raise refused(f"{about} leads to a private address{which}. Use a public https address, or allow it {_BY}")
         if url.scheme == "http" and not all(covered):
-            raise refused(f"{about} is plain http. Use https, or allow the host with the setting {SETTING}")
+            raise refused(f"{about} is plain http. Use https, or allow the host {_BY}")
         return _Hop(url, host, tuple(addresses[:MAX_ATTEMPTS]))
