@@ -1,7 +1,6 @@
 """Pruning: what was sent, and every attempt at it, is kept for some days after it was over.
 
-What waits stays. So does what concerns an open request, whose later deliveries count what was given up before them, and
-who was told of a request, which is shown with it; retention removes that.
+What waits stays, and so does who was told of a request, which is shown with it; retention removes that.
 """
 
 from __future__ import annotations
@@ -9,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from sqlalchemy import and_, bindparam, delete, exists, or_, select
+from sqlalchemy import and_, bindparam, delete, or_, select
 
 from hitl_mcp.service.notify.people import MESSAGE
-from hitl_mcp.service.rows import IS_OPEN
 from hitl_mcp.service.store import Store
 from hitl_mcp.service.store.base import Tx
-from hitl_mcp.service.store.tables import attempts, deliveries, requests
+from hitl_mcp.service.store.tables import attempts, deliveries
 
 KEPT_DAYS = 30
 DAY_MS = 86_400_000
@@ -26,7 +24,6 @@ _over = and_(
     deliveries.c.state != "waiting",
     deliveries.c.done_at < bindparam("before"),
     or_(deliveries.c.kind != MESSAGE, deliveries.c.request_id.is_(None)),
-    ~exists().where(requests.c.id == deliveries.c.request_id, IS_OPEN),
 )
 _candidates = select(deliveries.c.id).where(_over).order_by(deliveries.c.id).limit(BATCH)
 _of_batch = deliveries.c.id.in_(bindparam("ids", expanding=True))
