@@ -50,7 +50,7 @@ async def test_the_terminal_registers_tries_and_repeats_after_a_person_allowed_t
         assert "hitl-mcp webhooks allow HOST:PORT" in refused.err, "the local way is named too"
         agents = await terminal(folder, "webhooks", "allow", "127.0.0.1")
         assert agents.code == 2 and "a person at a terminal is needed" in agents.err
-        code, shown = await anyio.to_thread.run_sync(type_into, folder, [], "webhooks", "allow", "127.0.0.1")
+        code, shown = await anyio.to_thread.run_sync(lambda: type_into(folder, [], "webhooks", "allow", "127.0.0.1"))
         assert code == 0 and "Allowed: 127.0.0.1" in shown
 
         added = (await said("add", receiver.url, "--event", "request.*")).split()
