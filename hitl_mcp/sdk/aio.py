@@ -326,16 +326,24 @@ class AsyncHITLClient(Reviews, Webhooks):
 
     # waiting
 
-    async def wait_for_decision(self, request: Asked, timeout: float | None = None) -> ReviewRequest:
+    async def wait_for_decision(
+        self, request: Asked, timeout: float | None = None, *, until_question: bool = False
+    ) -> ReviewRequest:
         """The request once it is closed, or as it stands after `timeout` seconds; see its `status`.
 
         Giving up waiting withdraws nothing. Without a timeout it waits until the request is decided, cancelled, or its
         own time is over.
+
+        Args:
+            until_question: also return, with `waits_for_agent`, while a reviewer's question to the agent is open.
+                Answer it by `update_request(id, reviewer_answer=...)` before you wait again.
         """
         async with alongside(self.run):
             known = await self._known(request)
+            if until_question and known is request and known.waits_for_agent:
+                known = await self.look(known.id)  # it may have been answered since
             with self.watching(known) as watch, anyio.move_on_after(timeout):
-                while watch.request.status.is_open:
+                while watch.request.status.is_open and not (until_question and watch.request.waits_for_agent):
                     await watch.changed(_LONG if timeout is None else timeout)
             return watch.request
 

@@ -187,9 +187,11 @@ class HITLClient(SyncReviews, SyncWebhooks):
         """See `AsyncHITLClient.changes_after`."""
         return self._call(AsyncHITLClient.changes_after, position)
 
-    def wait_for_decision(self, request: Asked, timeout: float | None = None) -> ReviewRequest:
+    def wait_for_decision(
+        self, request: Asked, timeout: float | None = None, *, until_question: bool = False
+    ) -> ReviewRequest:
         """See `AsyncHITLClient.wait_for_decision`."""
-        return self._call(AsyncHITLClient.wait_for_decision, request, timeout)
+        return self._call(AsyncHITLClient.wait_for_decision, request, timeout, until_question=until_question)
 
     def wait_for_decisions(
         self, requests: Iterable[Asked], timeout: float | None = None, *, on_progress: Progress | None = None

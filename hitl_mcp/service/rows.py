@@ -136,14 +136,20 @@ def find_view(tx: Tx, request_id: str) -> ReviewRequest:
 
 
 def find_own(tx: Tx, agent: Agent, request_id: str) -> ReviewRequest:
-    """One request made with this key; a page's token is not told the names of people. Raises: NotFound,
-    NotAllowed.
+    """One request made with this key. Raises: NotFound, NotAllowed.
+
+    A page's token is told neither the names of people nor where the request climbed: it has what was asked in the loops
+    that it reaches, wherever that is now, and nothing that came there from elsewhere.
     """
     row = find(tx, request_id)
-    if row["api_key_id"] != agent.api_key_id or (agent.by_token and not agent.reaches(row["loop_id"])):
+    if row["api_key_id"] != agent.api_key_id:
         raise NotAllowed("Access denied to this request")
-    request = view(row, tx.now)
-    return _of_nobody(request) if agent.by_token else request
+    if not agent.by_token:
+        return view(row, tx.now)
+    asked_in = row["loop_id"] if row["escalation"] is None else json.loads(row["escalation"])["visited"][0]
+    if not agent.reaches(asked_in):
+        raise NotAllowed("Access denied to this request")
+    return _of_nobody(view(row | {"loop_id": asked_in}, tx.now))
 
 
 _NAMES = ("response_by_user", "claimed_by_user", "assigned_to", "assigned_to_user", "escalation")

@@ -17,9 +17,12 @@ from playwright.async_api import Browser, BrowserContext
 from sqlalchemy import select, update
 
 from hitl_mcp.contract import routes
+from hitl_mcp.contract.escalation import Ladder
+from hitl_mcp.contract.states import Channel
 from hitl_mcp.contract.webhooks import NewWebhook
 from hitl_mcp.sdk.endpoint import Endpoint
 from hitl_mcp.sdk.local import ask
+from hitl_mcp.service.actors import Person
 from hitl_mcp.service.notify import channels
 from hitl_mcp.service.store.base import Tx
 from hitl_mcp.service.store.tables import members, requests
@@ -154,6 +157,7 @@ async def open_gallery(folder: Path, chrome: Browser) -> AsyncGenerator[Gallery]
         await _people(gallery)
         gallery.held |= await _of_the_owner(gallery)
         await _questions(gallery)
+        await _ladder(gallery)
         yield gallery
 
 
@@ -196,6 +200,18 @@ async def _of_the_owner(gallery: Gallery) -> dict[str, str]:
         return {"channel_id": channel, "webhook_id": endpoints.create(tx, endpoints.Owner(owner), new).id}
 
     return await gallery.on.services.store.write(make)
+
+
+async def _ladder(gallery: Gallery) -> None:
+    """One for the owner's own loop, with two steps."""
+    owner = gallery.on.services.account.user_id
+    steps = [
+        {"after_percent": 50, "to_people": [owner], "on_option": LONG},
+        {"nobody_reachable": True, "to_loop": gallery.loop_id, "raise_priority_to": "critical", "extend_minutes": 5},
+    ]
+    ladder = Ladder.model_validate({"steps": steps})
+    await gallery.on.services.lifecycle.set_ladder(Person(owner, "Owner", Channel.INBOX), gallery.own_loop, ladder)
+    gallery.held["own_loop"] = gallery.own_loop
 
 
 async def _questions(gallery: Gallery) -> None:

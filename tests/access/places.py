@@ -186,6 +186,8 @@ PLACES: dict[str, Place] = {
     "a loop for a viewer": Place("/loops/{loop_id}", VIEWER),
     "edit a loop": Place("/loops/{loop_id}/edit", OWNER, _everything_open),
     "archive a loop": Place("/loops/{loop_id}/archive", OWNER),
+    "a ladder": Place("/loops/{own_loop}/escalation", OWNER),
+    "no ladder, for a reviewer": Place("/loops/{loop_id}/escalation"),
     "leave a loop": Place("/loops/{loop_id}/leave"),
     "remove a member": Place("/loops/{loop_id}/members/{user_id}/remove", OWNER),
     "a link to sign in": Place("/sign-in/link/{digest}", STRANGER, status=404),

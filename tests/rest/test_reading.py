@@ -221,3 +221,18 @@ def test_waiting_returns_with_the_decision_or_says_that_it_is_pending(backend: B
     done = backend.key.get(path, timeout=10)
     assert (done.said, done.data["response_data"]) == ((200, "Request retrieved successfully"), "Approve")
     assert backend.key.get(path, timeout=301).status == 400
+
+
+def test_waiting_for_a_question_is_asked_for(backend: Backend, loop: str) -> None:
+    asked = backend.key.asked(loop)
+    path = routes.REQUEST_WAIT.format(request_id=asked)
+    question = {"question": "Which region?"}
+    assert backend.reviewer().post(routes.REQUEST_ASK.format(request_id=asked), question).status == 200
+    assert backend.key.get(path, timeout=0).said == (408, "Request is still pending"), "who cannot know of it waits on"
+    told = backend.key.get(path, timeout=60, until="question")
+    assert (told.status, told.data["status"], told.data["response_data"]) == (200, "pending", None)
+    assert told.data["request"]["reviewer_question"]["question"] == "Which region?"
+    answered = backend.key.send("PATCH", routes.REQUEST.format(request_id=asked), {"reviewer_answer": "eu-west"})
+    assert answered.status == 200
+    assert backend.key.get(path, timeout=0, until="question").status == 408
+    assert backend.key.get(path, timeout=0, until="noon").status == 400

@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 
 from hitl_mcp.contract import routes
+from hitl_mcp.contract.escalation import Ladder
+from hitl_mcp.contract.states import Channel
 from hitl_mcp.contract.teams import Scope
+from hitl_mcp.service.actors import Person
 from tests.rest.backend import ALL, Backend, Caller, Reply, opened
 
 NO_ID = "0" * 24
@@ -146,3 +149,21 @@ def test_calls_by_tokens_count_for_the_key(tmp_path_factory: pytest.TempPathFact
         page, other = token_of(key), token_of(key)
         assert [page.get(routes.KEY_TEST).status for _ in range(3)] == [200] * 3
         assert other.get(routes.KEY_TEST).status == key.get(routes.KEY_TEST).status == 429
+
+
+def test_a_token_reads_what_it_asked_wherever_that_climbed(backend: Backend, loop: str) -> None:
+    leads = backend.key.new_loop()
+    owner = Person(backend.key.user_id, "owner", Channel.INBOX)
+    ladder = Ladder.model_validate({"steps": [{"to_loop": leads}]})
+    backend.portal.call(backend.services.lifecycle.set_ladder, owner, loop, ladder)
+    page, of_leads = token_of(backend.key, loop_ids=[loop]), token_of(backend.key, loop_ids=[leads])
+    request_id = page.asked(loop)
+    escalate = routes.REQUEST_ESCALATE.format(request_id=request_id)
+    assert backend.reviewer().post(escalate, {"reason": "Above me"}).status == 200
+    assert backend.key.request(request_id).data["request"]["loop_id"] == leads
+    read = page.request(request_id)
+    assert (read.status, read.data["request"]["loop_id"], read.data["request"]["escalation"]) == (200, loop, None)
+    assert of_leads.request(request_id).refusal == (403, "Access denied to this request", None)
+    assert of_leads.delete(routes.REQUEST.format(request_id=request_id)).status == 403
+    backend.answer(request_id, "Approve", revision=2)
+    assert page.get(routes.REQUEST_WAIT.format(request_id=request_id), timeout=10).data["response_data"] == "Approve"

@@ -33,6 +33,7 @@ PRINTED = {
     "put right": "put right: timeout_seconds\n",
     "Deploy version 7": "approved\n",
     "Restart the queue": "approved\n",
+    "Restart the database": "approved\n",
 }
 """A word of each program, and what it prints."""
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import anyio
+import anyio.lowlevel
 import pytest
 from sqlalchemy import update
 
 from hitl_mcp.contract import routes
-from hitl_mcp.contract.models import NewAnswer
+from hitl_mcp.contract.models import NewAnswer, ReviewRequest
 from hitl_mcp.contract.outcome import Outcome, outcome_of
 from hitl_mcp.contract.states import Channel
 from hitl_mcp.service import similar
@@ -16,7 +18,7 @@ from hitl_mcp.service.actors import Person
 from hitl_mcp.service.store import Tx
 from hitl_mcp.service.store.tables import loops
 from tests.service.stage import Answer, Place, Stage, add_person, stage
-from tests.world import Reviewer, SimulatedClock
+from tests.world import WAIT, Reviewer, SimulatedClock
 
 pytestmark = pytest.mark.anyio
 
@@ -95,6 +97,29 @@ async def test_the_agent_is_asked_and_its_answer_makes_a_new_revision(place: Pla
         assert (await act(on, routes.REQUEST_ASK, asked.request_id, {"question": "And why?"})).status == 200
         assert (await on.respond(asked.request_id, "approve", revision=2)).status == 200
         assert await types(on, asked.request_id) == ["created", "asked", "answered_back", "asked", "completed"]
+
+
+async def test_a_wait_ends_with_a_question_only_for_who_asked_for_that(place: Place) -> None:
+    async with stage(place) as on:
+        asked = await on.ask_approval("May I?")
+        found: list[ReviewRequest] = []
+
+        async def wait(until_question: bool) -> None:
+            found.append(await on.agent.wait_for_decision(asked, until_question=until_question))
+
+        with anyio.fail_after(WAIT):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(wait, False)
+                async with anyio.create_task_group() as first:
+                    first.start_soon(wait, True)
+                    await anyio.lowlevel.checkpoint()
+                    assert (await act(on, routes.REQUEST_ASK, asked.request_id, {"question": "Why?"})).status == 200
+                assert [one.waits_for_agent for one in found] == [True], "the other one waits on"
+                await on.agent.update_request(asked.request_id, reviewer_answer="Because")
+                seen = await on.agent.wait_for_decision(found[0], timeout=0, until_question=True)
+                assert not seen.waits_for_agent, "an old copy of the request is read anew"
+                assert (await on.respond(asked.request_id, "approve", revision=2)).status == 200
+        assert outcome_of(found[1]) is Outcome.APPROVED
 
 
 async def test_the_same_question_is_found_again_after_it_was_answered_back(place: Place) -> None:

@@ -7,7 +7,7 @@ requires but always fills the same way have defaults.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import anyio
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -170,18 +170,27 @@ async def wait_for_request(
     agent: PageReader,
     services: ServicesHere,
     timeout: Annotated[float, Query(ge=0, le=WAIT_MAX)] = WAIT_DEFAULT,
+    until: Literal["decision", "question"] = "decision",
 ) -> Response:
-    """Answer when the request is closed, or 408 with `pending` when `timeout` seconds have passed."""
+    """Answer when the request is closed, or 408 with `pending` when `timeout` seconds have passed.
+
+    Who asks for `until=question` is answered with the open request, too, while a reviewer's question to the agent is
+    unanswered; others wait on, because whoever does not know of such questions would ask again at once and for ever.
+    """
+
+    def is_news(request: ReviewRequest) -> bool:
+        return not request.status.is_open or (until == "question" and request.waits_for_agent)
+
     with anyio.move_on_after(timeout):
         while not services.feed.closed:
             with services.feed.watching(request_id) as news:
-                if not (request := await _own(services, agent, request_id)).status.is_open:
+                if is_news(request := await _own(services, agent, request_id)):
                     break
                 left = (request.timeout_at.timestamp() * 1000 - services.clock()) / 1000
                 with anyio.move_on_after(max(left, 0.05)):
                     await news.wait()
     request = await _own(services, agent, request_id)
-    if request.status.is_open:
+    if not is_news(request):
         return reply("Request is still pending", {"pending": True, **whole(request)}, status=408)
     return reply("Request retrieved successfully", whole(request))
 

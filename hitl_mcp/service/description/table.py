@@ -90,7 +90,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         _one(200, "The request as it stands", shapes.FetchedRequest, ANSWERED), _REQUEST),
     ("get", routes.REQUEST_WAIT): Operation(
         "wait_for_request", "Wait until a request is closed",
-        {200: Reply("The request is closed", shapes.OneRequest, fields=ANSWERED),
+        {200: Reply("The request is closed, or a reviewer asks the agent", shapes.OneRequest, fields=ANSWERED),
          408: Reply("Nobody has answered yet. This is no error: call again", shapes.PendingRequest)}, _REQUEST),
     ("patch", routes.REQUEST): Operation(
         "update_request", "Change an open request", _one(200, "The new revision", shapes.ChangedRequest), _REQUEST),
@@ -316,5 +316,7 @@ PARAMETERS: dict[str, str] = {
     "sort": "In which order",
     "loop_id": "Only requests of this loop",
     "timeout": "How many seconds to wait",
+    "until": "`question`: answer with the open request as soon as a reviewer has asked the agent something, in "
+    "`reviewer_question`; answer that with PATCH before you wait again",
 }
 """What a parameter means where its route does not say it."""
