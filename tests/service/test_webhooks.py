@@ -319,12 +319,19 @@ async def test_nobody_is_told_after_the_endpoint_is_removed_or_its_key_is_revoke
         assert receiver.received == []
 
 
-async def test_what_was_sent_is_forgotten_thirty_days_after_it_was_over(place: Place) -> None:
+async def test_what_was_sent_is_forgotten_thirty_days_after_it_was_over(place: Place, chat: Receiver) -> None:
     clock = SimulatedClock()
     async with at_work(place, clock) as (on, receiver), listening() as dead:
+        await ask(on.found.console(), "POST", routes.CHANNELS, {"address": chat.channel})
         hook, failing = await registered(on, receiver.url), await registered(on, dead.url)
         dead.answer = lambda _: (500, {}, b"")
         closed = await on.ask_approval("Ship it?")
+
+        async def person_told() -> bool:
+            answer = await on.wire.send("GET", routes.REQUEST.format(request_id=closed.request_id))
+            return answer.data["request"]["broadcasted_to"][0]["notification_sent"]
+
+        await eventually(person_told)
         await on.agent.cancel_request(closed.request_id)
 
         async def over() -> bool:
@@ -341,6 +348,7 @@ async def test_what_was_sent_is_forgotten_thirty_days_after_it_was_over(place: P
         assert await on.services.daily.prune() == 2
         assert {one["request_id"] for one in await deliveries(on, hook)} == {later.request_id}
         assert len(await deliveries(on, failing)) >= 3, "what was not over then is not old"
+        assert await person_told(), "that a person was told is part of the request"
         left = await on.services.store.read(lambda tx: tx.connection.execute(select(attempts.c.delivery_id)).all())
         known = {one["id"] for one in await deliveries(on, hook) + await deliveries(on, failing)}
         assert {row.delivery_id for row in left} <= known
