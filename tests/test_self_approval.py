@@ -10,18 +10,24 @@ from typing import Any
 
 import pytest
 from fastapi.routing import APIRoute
+from sqlalchemy import update
 from starlette.routing import Route
 
 from hitl_mcp.backends import open_backend
 from hitl_mcp.contract import routes
+from hitl_mcp.contract.escalation import Ladder
+from hitl_mcp.contract.models import NewAnswer
 from hitl_mcp.contract.outcome import Outcome, outcome_of
 from hitl_mcp.contract.states import Assurance, Channel
-from hitl_mcp.errors import Conflict, NotAllowed
+from hitl_mcp.errors import BadRequest, Conflict, NotAllowed
 from hitl_mcp.sdk import AsyncHITLClient, http
 from hitl_mcp.sdk.endpoint import Fixed
 from hitl_mcp.sdk.local import ask
+from hitl_mcp.service import ladders, rows
+from hitl_mcp.service.actors import Person
 from hitl_mcp.service.inbox import create_doorstep, create_inbox
 from hitl_mcp.service.run import running
+from hitl_mcp.service.store.tables import loops
 from hitl_mcp.service.web.app import create_api
 from tests.served.team import team
 from tests.tools.test_asking import told
@@ -40,6 +46,11 @@ ANSWERS: list[Any] = [
 ]
 MAY_CLOSE = {("DELETE", routes.REQUEST), ("PATCH", routes.REQUEST)}
 """What an agent may do to its own request; never an answer."""
+OF_AGENTS: dict[tuple[str, str], dict[str, Any]] = {
+    ("PATCH", routes.REQUEST): {"reviewer_answer": "approve"},
+    ("POST", routes.TOKENS): {"expires_in": 1},
+}
+"""What agents may send there, beside the answers that are none."""
 BY_CLIENT = ("POST", routes.REQUEST_CLIENT_ANSWER)
 """The one exception (H7): what the client's user answered in its own dialog, on one's own machine, marked as such."""
 
@@ -71,7 +82,9 @@ async def test_no_route_lets_an_agents_key_answer_join_or_sign_in(folder: Path) 
         api = walk(create_api(services))
         assert ("POST", routes.REQUEST_RESPOND) in api and len(api) > 15, "the walk must see the routes"
         inbox = walk(create_inbox(services)) + walk(create_doorstep(services))
-        assert ("POST", "/requests/{request_id}/decision") in inbox
+        assert {("POST", path) for path in BESIDE_ANSWERING if path.startswith("/v1/")} <= set(api)
+        pages = {re.sub(r":\w+}", "}", path) for method, path in inbox if method == "POST"}
+        assert {path for path in BESIDE_ANSWERING if not path.startswith("/v1/")} <= pages
         assert BY_CLIENT in api
         api.remove(BY_CLIENT)
 
@@ -87,7 +100,8 @@ async def test_no_route_lets_an_agents_key_answer_join_or_sign_in(folder: Path) 
                         continue  # a GET that never ends; reading only
                     changes = method not in ("GET", "HEAD")
                     request_id = ""
-                    tries: list[tuple[Any, bool]] = list(product(ANSWERS, (False, True))) if changes else [({}, False)]
+                    sent = [*ANSWERS, *filter(None, [BESIDE_ANSWERING.get(path), OF_AGENTS.get((method, path))])]
+                    tries: list[tuple[Any, bool]] = list(product(sent, (False, True))) if changes else [({}, False)]
                     for body, as_form in tries:
                         if not request_id:
                             created = await agent.create_request(loop.id, _approval(f"{method} {path}"))
@@ -131,6 +145,68 @@ async def test_no_route_lets_an_agents_key_answer_join_or_sign_in(folder: Path) 
                             request_id = ""
                     if request_id:
                         await agent.cancel_request(request_id)
+
+
+BESIDE_ANSWERING: dict[str, dict[str, Any]] = {
+    routes.REQUEST_RESPOND: {"response_data": "approve", "revision": 1},
+    routes.REQUEST_CLAIM: {},
+    routes.REQUEST_RELEASE: {},
+    routes.REQUEST_UNDO: {},
+    routes.REQUEST_REASSIGN: {"user_id": "{user_id}"},
+    routes.REQUEST_ASK: {"question": "Why?"},
+    routes.REQUEST_ESCALATE: {"reason": "Above me"},
+    "/requests/{request_id}/decision": {"answer": "approve", "revision": "1"},
+    "/requests/{request_id}/undo": {},
+    "/requests/{request_id}/hand": {"to": "{user_id}"},
+    "/requests/{request_id}/ask": {"question": "Why?"},
+    "/requests/{request_id}/escalate": {"reason": "Above me"},
+    "/loops/{loop_id}/escalation": {"s0-from_priority": "low", "s0-raise_priority_to": "critical"},
+    "/similar/{digest}/decision": {"answer": "approve", "take": "{request_id}:1", "revision": "1"},
+}
+"""What only people do to a request and to its ladder, with what they would send."""
+
+
+async def test_what_only_people_do_no_key_and_no_token_of_a_page_does(folder: Path) -> None:
+    """No program takes a held answer back, hands a request on, asks back, escalates or sets a ladder."""
+    settings = settings_for(folder)
+    async with running(settings, hosted_by="test") as services, open_backend(settings) as agent:
+        found = await running_service(folder)
+        loop = (await agent.list_loops())[0]
+        me = services.account.user_id
+        owner = Person(me, "Ada", Channel.INBOX)
+        ladder = Ladder.model_validate({"steps": [{"raise_priority_to": "high"}]})
+        await services.lifecycle.set_ladder(owner, loop.id, ladder)
+        undo = update(loops).where(loops.c.id == loop.id).values(undo_seconds=600)
+        await services.store.write(lambda tx: tx.connection.execute(undo) and None)
+        held, free = [(await agent.create_request(loop.id, _approval(name))).request_id for name in ("held", "free")]
+        await services.lifecycle.decide(owner, held, NewAnswer(response_data="approve", revision=1))
+        digest = await services.store.read(lambda tx: rows.find(tx, free)["similar"])
+        token = (await ask(found.endpoint(), "POST", routes.TOKENS, {"expires_in": 60}))["access_token"]
+        before = [await services.store.read(lambda tx, one=one: rows.find(tx, one)) for one in (held, free)]
+        async with http.new_client() as client:
+            for path, wanted in BESIDE_ANSWERING.items():
+                for request_id, key in product((held, free), (found.endpoint().key, token)):
+                    values = {"request_id": request_id, "loop_id": loop.id, "user_id": me, "digest": digest}
+                    body = {
+                        name: value.format(**values) if isinstance(value, str) else value
+                        for name, value in wanted.items()
+                    }
+                    is_page = not path.startswith("/v1/")
+                    host = f"{services.keys.inbox_host if is_page else '127.0.0.1'}:{services.keys.port}"
+                    given: dict[str, Any] = {"data": body} if is_page else {"json": body}
+                    said = {"Cookie": f"hitl_session={key}"} if is_page else {"Authorization": f"Bearer {key}"}
+                    response = await client.post(
+                        found.address + path.format(**values), **given,
+                        headers={"Host": host, "Origin": f"http://{host}"} | said,
+                    )  # fmt: skip
+                    assert response.status_code in (401, 403), f"{path}: {response.status_code} {response.text[:200]}"
+            own = {"assigned_to": "f" * 24}, {"reviewer_answer": "yes"}
+            for body in own:
+                with pytest.raises(BadRequest):
+                    await ask(found.endpoint(), "PATCH", routes.REQUEST.format(request_id=free), body)
+        after = [await services.store.read(lambda tx, one=one: rows.find(tx, one)) for one in (held, free)]
+        assert after == before
+        assert await services.store.read(lambda tx: ladders.of_loop(tx, loop.id)) == ladder
 
 
 def _approval(text: str) -> Any:
