@@ -131,7 +131,7 @@ async def test_a_dead_receiver_does_not_keep_the_service_up_and_hears_of_it_afte
         await client.call_tool("list_loops", {})
         pid = (await running_service(folder)).state.pid
         async with allowed(folder) as receiver, world_of(folder) as here:
-            receiver.answer = lambda _: (503, {}, b"")
+            receiver.answer = lambda _: (503, {"Retry-After": "3600"}, b"")
             hook = await here.agent.create_webhook({"url": receiver.url})
             asked = await here.ask_approval("Ship it?")
 
