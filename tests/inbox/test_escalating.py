@@ -27,6 +27,13 @@ async def test_an_owner_sets_a_ladder_up_and_a_reviewer_climbs_it(folder: Path, 
         await me.page.select_option("#s0-raise_priority_to", "high")
         await me.page.fill("#s0-extend_minutes", "5")
         await me.send("Save the ladder")
+        people = me.page.locator("[name=s0-to_people]")
+        assert await people.count() == 1, "those of the loop that it leads to can be named"
+        await people.check()
+        await me.send("Save the ladder")
+        assert await people.is_checked()
+        await people.uncheck()
+        await me.send("Save the ladder")
         await me.page.goto(f"{me.origin}/loops/{leads}/escalation")
         await me.page.select_option("#s0-to_loop", here.loop_id)
         assert "leads in a circle" in await me.send("Save the ladder", then=422)

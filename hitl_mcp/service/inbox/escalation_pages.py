@@ -87,12 +87,13 @@ class Escalations:
             ladder = ladders.of_loop(tx, loop_id)
             joined = {loop.id: loop.name for loop in loops.joined(tx, me)}
             named: set[str] = set() if ladder is None else {step.to_loop for step in ladder.steps if step.to_loop}
+            led_to = {loop_id, *named, *(str(step.get("to_loop")) for step in typed or ())} & joined.keys()
             far = {one: loops.named(tx, one) for one in named if one not in joined}
             return {
                 "ladder": ladder,
                 "here": loops.found(tx, loop_id),
                 "loops": {one: name for one, name in (joined | far).items() if one != loop_id},
-                "people": answerers(tx, loop_id),
+                "people": {one: answerers(tx, one) for one in led_to},
                 "may_change": ladders.keeps(tx, visit.person, loop_id),
             }
 
