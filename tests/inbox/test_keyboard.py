@@ -93,7 +93,7 @@ async def test_the_list_of_keys_opens_and_single_keys_can_be_turned_off_for_good
         await visit.is_live()
         await page.keyboard.press("a")
         assert await page.evaluate("document.activeElement.tagName") == "BODY"
-        await page.get_by_role("button", name="Keys").click()
+        await page.get_by_role("button", name="Keyboard shortcuts").click()
         assert not await page.is_checked("#keys-on")
         await page.check("#keys-on")
         await page.keyboard.press("Escape")
