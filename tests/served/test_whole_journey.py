@@ -50,7 +50,10 @@ def refund(amount: int, customer: str) -> None:
         pay(amount, to=customer)
 ```
 """
-ROWS = [{"order": 4711, "customer": "Okafor", "sum": "42.00 EUR"}, {"order": 4712, "customer": "Ng", "sum": "39.90 EUR"}]
+ROWS = [
+    {"order": 4711, "customer": "Okafor", "sum": "42.00 EUR"},
+    {"order": 4712, "customer": "Ng", "sum": "39.90 EUR"},
+]
 QUESTIONS: dict[str, dict[str, Any]] = {
     "limit": {"kind": "approval", "request_text": "Raise the limit of refunds to 500 EUR?", "priority": "critical",
               "context": {"details": DETAILS, "environment": "production"}},
@@ -121,6 +124,7 @@ class Person:
         """For somebody to look at; with a journey's name what is not for the docs."""
         if WANTED:
             await self.page.mouse.move(0, 0)
+            await self.page.evaluate("scrollTo(0, 0)")
             await self.page.screenshot(path=Path(WANTED) / f"{name}.png", animations="disabled", full_page=whole)
 
 
@@ -219,6 +223,7 @@ async def the_phone_asks_back(reviewer: Person, agent: AsyncHITLClient, limit: R
     await reviewer.go(f"/requests/{limit.id}")
     await reviewer.picture("journey-phone-limit")
     assert "The finance team" in await reviewer.words()
+    await expect(page.locator("#draft")).to_be_hidden()
     await reviewer.press("Approve")
     await reviewer.picture("journey-phone-held")
     assert "Undo" in await reviewer.words() and not (await agent.get_request(limit.id)).decision
@@ -284,7 +289,7 @@ async def the_owner_looks(owner: Person, reviewer: Person) -> None:
     await owner.go("/history")
     assert "Both arrived broken." in await owner.words()
     await owner.page.emulate_media(color_scheme="dark")
-    for path in PLACES:
+    for path in PLACES if WANTED else ():
         await owner.go(path)
         await owner.picture(f"journey-dark-{path.strip('/') or 'inbox'}")
 

@@ -200,6 +200,7 @@ def history_lines(
         if kind == "escalated" and actor.startswith("user:"):
             words = N_("{who} escalated it to {loop} (revision {revision})")
         whom = names.get(str(data.get("to")), _("Somebody"))
+        whom = _("you") if whom == _("You") else whom
         said = (
             kind
             if words is None

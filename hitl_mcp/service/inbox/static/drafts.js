@@ -41,6 +41,12 @@ function grouped(entries) {
   return found;
 }
 
+/** A question to the agent or a note that was sent is no draft any more; the rest of the form still is. */
+function unsent(name, value, gone, fresh) {
+  if (!gone.includes(name)) return [[name, value]];
+  return fresh.has(name) ? [[name, fresh.get(name)]] : [];
+}
+
 /**
  * @param {string} about what the draft belongs to: the page and the person
  * @param {HTMLFormElement | null} form where it is typed; none when the request is closed
@@ -67,8 +73,18 @@ export function keep(about, form, note) {
     } else if (!document.querySelector("[data-held]")) write(key, null); // an answer that can be taken back may return
     return;
   }
+  const fresh = new Map(entriesOf(form));
   const plain = JSON.stringify(entriesOf(form));
-  if (draft && JSON.stringify(draft.entries) !== plain && !document.querySelector("section.notice[role=alert]")) {
+  const refused = document.querySelector("section.notice[role=alert]");
+  // the page that a form leads to, and not one that is opened again after the session had ended
+  const isReply =
+    location.pathname !== document.querySelector("main").dataset.url ||
+    performance.getEntriesByType("navigation")[0]?.redirectCount > 0;
+  if (draft?.gone && isReply && !refused) {
+    draft.entries = draft.entries.flatMap(([name, value]) => unsent(name, value, draft.gone, fresh));
+    write(key, JSON.stringify(draft.entries) === plain ? null : { entries: draft.entries });
+  }
+  if (draft && JSON.stringify(draft.entries) !== plain && !refused) {
     fill(form, draft.entries);
     words.textContent = note.dataset.restored;
     note.hidden = false;
@@ -80,6 +96,9 @@ export function keep(about, form, note) {
   form.addEventListener("submit", (event) => {
     const isAnswer = !event.submitter?.hasAttribute("formaction");
     if (isAnswer) write(key, { entries: entriesOf(form), sent: true });
+    const part = event.submitter?.closest("details");
+    const gone = [...(part?.querySelectorAll("[name]") ?? [])].map((control) => control.name);
+    if (gone.length && read(key)) write(key, { entries: entriesOf(form), gone });
   });
 }
 
