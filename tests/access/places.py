@@ -68,7 +68,7 @@ async def _everything_open(_: Gallery, page: Page) -> None:
 
 async def _refused_code(_: Gallery, page: Page) -> None:
     await page.fill("#code", "WRONG-WRONG")
-    await press(page, "Sign in")
+    await press(page, "Sign in with the code")
 
 
 async def _signed_out(gallery: Gallery, page: Page) -> None:
