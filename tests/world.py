@@ -46,6 +46,11 @@ def settings_for(folder: Path, **more: Any) -> Settings:
     return Settings(data_dir=folder, open_browser=False, notify=False, **more)
 
 
+def but_for_channels(notes: list[str]) -> list[str]:
+    """What an agent is told about a request, but for this: that nobody in these tests has a channel to be told over."""
+    return [note for note in notes if not note.startswith("Nobody was notified: no reviewer of this loop has a")]
+
+
 @dataclass
 class SimulatedClock:
     """A wall clock that a test moves. Starts at a fixed point, or at the real time."""

@@ -17,7 +17,7 @@ NO_ID = "0" * 24
 
 @pytest.fixture(scope="session", params=KINDS)
 def limited(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, no_settings_from_here: None
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, no_settings: None
 ) -> Generator[Backend]:
     """A service that counts calls: the contract's 100 in an hour."""
     with opened(request.param, tmp_path_factory.mktemp("limited"), rate_limit=LIMIT) as made:
