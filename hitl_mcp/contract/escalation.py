@@ -30,6 +30,7 @@ class LadderStep(BaseModel):
         on_option: an answer that escalates, and closes nothing.
         to_loop: where the request goes; its own ladder leads on from there.
         to_people: who is told, of the request's loop; the only one is asked first.
+        to_channels: channels of people of that loop that are told besides, such as a team's chat.
         extend_minutes: by how much the deadline moves, within the ladder's bound.
     """
 
@@ -43,6 +44,7 @@ class LadderStep(BaseModel):
     on_option: Annotated[str, Field(min_length=1, max_length=200), STORABLE] | None = None
     to_loop: _Id | None = None
     to_people: Annotated[list[_Id], Field(max_length=50)] = Field(default_factory=list[str])
+    to_channels: Annotated[list[_Id], Field(max_length=20)] = Field(default_factory=list[str])
     raise_priority_to: Priority | None = None
     extend_minutes: Annotated[int, Field(ge=0, le=1_440)] = 0
 
@@ -50,8 +52,9 @@ class LadderStep(BaseModel):
     def _consistent(self) -> Self:
         if self.after_percent is not None and self.after_minutes is not None:
             raise ValueError("give a part of the time or minutes, not both")
-        if not (self.to_loop or self.to_people or self.raise_priority_to or self.extend_minutes):
-            raise ValueError("must do something: another loop, people, a priority or more time")
+        told = self.to_people or self.to_channels
+        if not (self.to_loop or told or self.raise_priority_to or self.extend_minutes):
+            raise ValueError("must do something: another loop, people, a channel, a priority or more time")
         return self
 
 

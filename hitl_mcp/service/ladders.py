@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import bindparam, func, select, update
 
 from hitl_mcp.contract.escalation import Ladder
@@ -10,6 +12,7 @@ from hitl_mcp.contract.text import canonical
 from hitl_mcp.errors import BadRequest, NotAllowed
 from hitl_mcp.service.actors import Person
 from hitl_mcp.service.membership import answers_in, role_in
+from hitl_mcp.service.notify import channels
 from hitl_mcp.service.store.base import Tx
 from hitl_mcp.service.store.tables import loops, members
 
@@ -68,13 +71,17 @@ def save(tx: Tx, person: Person, loop_id: str, ladder: Ladder | None) -> None:
     """Set or take away a loop's ladder.
 
     Raises: NotAllowed for who does not keep the loop; BadRequest, in words, for a ladder that leads in a circle, to a
-        loop in which this person does not answer, or to people who do not answer where it leads.
+        loop in which this person does not answer, to people who do not answer where it leads, or to a channel that is
+        neither this person's nor in the ladder already.
     """
     if not keeps(tx, person, loop_id):
         raise NotAllowed("Only an owner of the loop sets its ladder")
     if ladder is not None:
+        before = of_loop(tx, loop_id)
+        kept = set() if before is None else {one for step in before.steps for one in step.to_channels}
         for number, step in enumerate(ladder.steps, 1):
             _check_target(tx, person, loop_id, number, step.to_loop, step.to_people)
+            _check_channels(tx, person, step.to_loop or loop_id, number, step.to_channels, kept)
         _check_circle(tx, loop_id, ladder.steps[-1].to_loop)
     text = None if ladder is None else canonical(ladder.model_dump(mode="json", exclude_defaults=True))
     tx.connection.execute(update(loops).where(loops.c.id == loop_id).values(ladder=text, updated_at=tx.now))
@@ -86,6 +93,17 @@ def _check_target(tx: Tx, person: Person, loop_id: str, number: int, to_loop: st
     where = to_loop or loop_id
     if any(not answers_in(tx, where, user_id) for user_id in to_people):
         raise BadRequest("Not saved", f"step {number} names somebody who does not answer in the loop it leads to")
+
+
+def _check_channels(tx: Tx, person: Person, where: str, number: int, named: list[str], kept: Collection[str]) -> None:
+    for one in named:
+        channel = channels.find(tx, one)
+        if channel is None or (channel.user_id != person.user_id and one not in kept):
+            raise BadRequest("Not saved", f"step {number} names a channel that is not yours; it may have been removed")
+        if not answers_in(tx, where, channel.user_id):
+            raise BadRequest(
+                "Not saved", f"step {number} names a channel of somebody who does not answer where it leads"
+            )
 
 
 def _check_circle(tx: Tx, loop_id: str, to_loop: str | None) -> None:

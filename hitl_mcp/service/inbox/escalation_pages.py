@@ -16,12 +16,14 @@ from hitl_mcp.contract.escalation import MAX_STEPS, Ladder, LadderStep
 from hitl_mcp.contract.ids import is_id
 from hitl_mcp.errors import BadRequest, NotFound
 from hitl_mcp.service import ladders, loops
+from hitl_mcp.service.actors import Person
 from hitl_mcp.service.context import Services
 from hitl_mcp.service.inbox.forms import text_of
 from hitl_mcp.service.inbox.render import page
 from hitl_mcp.service.inbox.session import Visit, check_origin, check_token, visit_of
 from hitl_mcp.service.inbox.texts import _
 from hitl_mcp.service.membership import is_member
+from hitl_mcp.service.notify import channels
 from hitl_mcp.service.search.people import answerers
 from hitl_mcp.service.store.base import Tx
 
@@ -29,9 +31,10 @@ MAX_FIELDS = 1_200
 _NUMBERS = ("after_percent", "after_minutes", "extend_minutes")
 _TEXTS = ("from_priority", "on_option", "to_loop", "raise_priority_to")
 _TICKS = ("unless_claimed", "nobody_reachable")
+_LISTS = ("to_people", "to_channels")
 _BLANK = {"unless_claimed": "1", "from_priority": "low"}
 """A step that nobody has filled in yet."""
-_EMPTY: dict[str, Any] = dict.fromkeys((*_NUMBERS, *_TEXTS, *_TICKS), "") | {"to_people": []}
+_EMPTY: dict[str, Any] = dict.fromkeys((*_NUMBERS, *_TEXTS, *_TICKS), "") | {name: [] for name in _LISTS}
 
 
 class Escalations:
@@ -94,6 +97,7 @@ class Escalations:
                 "here": loops.found(tx, loop_id),
                 "loops": {one: name for one, name in (joined | far).items() if one != loop_id},
                 "people": {one: answerers(tx, one) for one in led_to},
+                "channels": _channels(tx, visit.person, ladder),
                 "may_change": ladders.keeps(tx, visit.person, loop_id),
             }
 
@@ -110,6 +114,14 @@ class Escalations:
             "fault": fault,
         }
         return page("escalation.html", 422 if fault else 200, page="loops", visit=visit, **values)
+
+
+def _channels(tx: Tx, person: Person, ladder: Ladder | None) -> dict[str, str]:
+    """The names of the person's own channels, and of others' that the ladder has already."""
+    mine = [one for one in channels.of_person(tx, person.user_id) if one.kind == channels.APPRISE]
+    named = [] if ladder is None else [one for step in ladder.steps for one in step.to_channels]
+    others = [found for one in named if (found := channels.find(tx, one)) is not None]
+    return {one.id: one.name for one in (*mine, *others)}
 
 
 def _loop_of(request: Request) -> str:
@@ -129,8 +141,8 @@ def _typed(form: FormData) -> list[dict[str, Any]]:
         step: dict[str, Any] = {
             name: text for name in (*_NUMBERS, *_TEXTS, *_TICKS) if (text := text_of(form, at + name).strip())
         }
-        people = [str(one) for one in form.getlist(f"{at}to_people")]
-        found.append(step | ({"to_people": people} if people else {}))
+        told = {name: [str(one) for one in form.getlist(at + name)] for name in _LISTS}
+        found.append(step | {name: ids for name, ids in told.items() if ids})
     return found
 
 
@@ -144,7 +156,7 @@ def _as_typed(step: LadderStep) -> dict[str, Any]:
     given = step.model_dump(mode="json", exclude_none=True)
     shown = {name: str(value) for name, value in given.items() if name in (*_NUMBERS, *_TEXTS) and value}
     ticks = {name: "1" for name in _TICKS if given[name]}
-    return shown | ticks | ({"to_people": given["to_people"]} if given["to_people"] else {})
+    return shown | ticks | {name: given[name] for name in _LISTS if given[name]}
 
 
 def _in_words(error: ValidationError) -> str:

@@ -165,7 +165,7 @@ def _taken(tx: Tx, row: rows.Columns, cause: Cause) -> bool:
         "before": {part: before[part] for part in different}, "after": {part: after[part] for part in different},
     }  # fmt: skip
     note(tx, row["id"], seq, "escalated", cause.actor, data)
-    tell(tx, row["id"], to_loop, "escalated", only=people or None)
+    tell(tx, row["id"], to_loop, "escalated", only=people or None, besides=found.step.to_channels)
     return True
 
 

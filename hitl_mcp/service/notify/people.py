@@ -40,7 +40,14 @@ _audience = (
 _request = select(requests.c.priority, requests.c.timeout_at).where(requests.c.id == bindparam("request_id"))
 
 
-def tell(tx: Tx, request_id: str, loop_id: str, reason: Reason, only: Collection[str] | None = None) -> int:
+def tell(
+    tx: Tx,
+    request_id: str,
+    loop_id: str,
+    reason: Reason,
+    only: Collection[str] | None = None,
+    besides: Collection[str] = (),
+) -> int:
     """Have a request's people told; returns how many of them a message is on its way to now.
 
     Who is in quiet hours is told when they end, if the request is still open then, and is not counted.
@@ -48,6 +55,7 @@ def tell(tx: Tx, request_id: str, loop_id: str, reason: Reason, only: Collection
     Args:
         only: the ids of those to tell, whatever least priority they asked for; None for every member who answers for
             the loop.
+        besides: channels of theirs that are told in any case, at any hour.
     """
     audience = tx.connection.execute(_audience, {"loop_id": loop_id}).all()
     if not audience:
@@ -55,9 +63,10 @@ def tell(tx: Tx, request_id: str, loop_id: str, reason: Reason, only: Collection
     request = tx.connection.execute(_request, {"request_id": request_id}).one()
     told: set[str] = set()
     for one in audience:
-        if not _is_meant(one, request.priority, reason, only):
+        chosen = one.id in besides
+        if not chosen and not _is_meant(one, request.priority, reason, only):
             continue
-        later = held_till(one, request.priority, tx.now)
+        later = None if chosen else held_till(one, request.priority, tx.now)
         if later is not None and later >= request.timeout_at:
             continue
         queue.put(
