@@ -78,7 +78,7 @@ def save(tx: Tx, person: Person, loop_id: str, ladder: Ladder | None) -> None:
         raise NotAllowed("Only an owner of the loop sets its ladder")
     if ladder is not None:
         before = of_loop(tx, loop_id)
-        kept = set() if before is None else {one for step in before.steps for one in step.to_channels}
+        kept = {one for step in (before.steps if before else ()) for one in step.to_channels}
         for number, step in enumerate(ladder.steps, 1):
             _check_target(tx, person, loop_id, number, step.to_loop, step.to_people)
             _check_channels(tx, person, step.to_loop or loop_id, number, step.to_channels, kept)
