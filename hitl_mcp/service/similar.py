@@ -18,14 +18,11 @@ from hitl_mcp.service.membership import IN_MY_LOOP
 from hitl_mcp.service.store.base import Tx
 from hitl_mcp.service.store.tables import requests
 
-_DETAIL = re.compile(
-    r"""https?://\S+                         # addresses
-    | [\w.+-]+@[\w-]+(?:\.[\w-]+)+           # of people
-    | "[^"\n]*" | '[^'\n]*' | `[^`\n]*` | “[^”\n]*” | «[^»\n]*»
-    | \b(?=[\w-]*\d)[\w-]+\b                 # words with a digit: ids, hashes, versions' parts
-    | \d+""",
-    re.VERBOSE,
-)
+# an agent's text may be long and made to be slow: none of these looks at a character more than a few times
+_QUOTED = re.compile(r"""\"[^"\n]*\" | '[^'\n]*' | `[^`\n]*` | “[^“”\n]*” | «[^«»\n]*»""", re.VERBOSE)
+_TOKEN = re.compile(r"\S+")
+_WORD = re.compile(r"[\w-]+")
+_DIGIT = re.compile(r"\d")
 _among = (rows.IS_OPEN, requests.c.timeout_at > bindparam("now"), NOT_HELD, IN_MY_LOOP)
 _like = select(requests.c.similar).where(requests.c.id == bindparam("request_id"), IN_MY_LOOP).scalar_subquery()
 _ids = (
@@ -49,9 +46,20 @@ def in_common(loop_id: str, api_key_id: str, fields: rows.Columns) -> str:
     Args:
         fields: the request's columns `kind`, `type`, `request_text`, `response_type` and `response_config`.
     """
-    words = " ".join(_DETAIL.sub("#", fields["request_text"]).split()).casefold()
+    words = " ".join(_without_details(fields["request_text"]).split()).casefold()
     same = [fields[name] for name in ("kind", "type", "response_type", "response_config")]
     return digest([loop_id, api_key_id, words, *same])
+
+
+def _without_details(text: str) -> str:
+    return _TOKEN.sub(lambda found: _masked(found[0]), _QUOTED.sub("#", text))
+
+
+def _masked(token: str) -> str:
+    """Addresses as a whole; else the words in it that hold a digit: ids, hashes, amounts."""
+    if "://" in token or "@" in token:
+        return "#"
+    return _WORD.sub(lambda word: "#" if _DIGIT.search(word[0]) else word[0], token)
 
 
 def open_like(tx: Tx, person: Person, request_id: str, most: int) -> list[ReviewRequest]:

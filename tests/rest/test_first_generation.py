@@ -95,6 +95,12 @@ def test_long_content_is_kept_whole(backend: Backend, loop: str, length: int) ->
     assert seen["request_text"] == content
 
 
+@pytest.mark.parametrize("made", ["a-", "a@", "“", "«", "'\"`", "a.b+", "1,"])
+def test_text_that_is_made_to_be_slow_is_not(backend: Backend, loop: str, made: str) -> None:
+    content = made * (150_000 // len(made))
+    assert submit(backend.key, loop, content=content).body["id"], "what is quadratic here takes minutes"
+
+
 def test_what_an_agent_added_is_kept_as_context(backend: Backend, loop: str) -> None:
     request = inside(submit(backend.key, loop, context={"order": 5}))
     assert request["context"] == {
