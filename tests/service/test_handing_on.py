@@ -65,13 +65,16 @@ async def test_a_request_is_handed_to_a_member_and_back_and_everybody_sees_to_wh
 
 async def test_anothers_claim_is_not_handed_on_but_ones_own_is_and_ends(place: Place) -> None:
     async with stage(place) as on:
-        grace = await on.second_person()
+        grace, linus = await on.second_person(), await on.second_person("Linus")
         me = on.services.account.user_id
         request_id = (await on.ask_approval("May I?")).request_id
         assert (await act(on, routes.REQUEST_CLAIM, request_id, by=grace)).status == 200
-        assert (await act(on, routes.REQUEST_REASSIGN, request_id, {"user_id": me})).status == 409
+        assert (await act(on, routes.REQUEST_REASSIGN, request_id, {"user_id": me}, linus)).status == 409
         handed = await act(on, routes.REQUEST_REASSIGN, request_id, {"user_id": me}, grace)
         assert (handed.status, handed.data["request"]["status"]) == (200, "pending")
+        assert (await act(on, routes.REQUEST_CLAIM, request_id, by=grace)).status == 200
+        taken = await act(on, routes.REQUEST_REASSIGN, request_id, {"user_id": None})
+        assert (taken.status, taken.data["request"]["status"]) == (200, "pending"), "an owner of the loop may"
         assert (await on.respond(request_id, "approve")).status == 200
 
 
