@@ -11,8 +11,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "tools" in item.path.parts:
             given: dict[str, object] = getattr(getattr(item, "callspec", None), "params", {})
-            older = (
-                given.get("transport") == "http" and given.get("era") == "legacy" and item.path.stem != "test_dialog"
-            )
+            older = given.get("transport") == "http" and given.get("era") == "legacy"
             if older or given.get("transport") == "sse":
                 item.add_marker(pytest.mark.nightly)
