@@ -205,7 +205,7 @@ def test_the_module_is_served_with_its_types(site: Site) -> None:
 
 
 def test_the_types_name_what_the_module_exports() -> None:
-    code, types = ((SOURCE / name).read_text(encoding="utf-8") for name in ("hitl.js", "hitl.d.ts"))
+    code, types = ((SOURCE / name).read_text(encoding="utf-8") for name in ("hitl.js", "hitl_types.ts"))
     exported = set(re.findall(r"^export (?:class|const) (\w+)", code, re.MULTILINE))
     assert exported == set(re.findall(r"^export (?:class|const) (\w+)", types, re.MULTILINE))
     methods = set(re.findall(r"^  (?:async )?([a-z]\w+)\(", code, re.MULTILINE)) - {"constructor"}

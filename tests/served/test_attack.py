@@ -13,7 +13,7 @@ from hitl_mcp.contract import routes
 from hitl_mcp.errors import HITLError
 from hitl_mcp.sdk.endpoint import Endpoint
 from hitl_mcp.sdk.local import ask
-from hitl_mcp.service import members
+from hitl_mcp.service import joining
 from tests.served.team import Team, team
 from tests.world import WAIT, settings_for
 
@@ -223,7 +223,7 @@ async def test_a_removed_member_sees_and_decides_nothing_more(folder: Path) -> N
 
 
 async def test_an_invitation_does_not_flood_a_loop(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(members, "MAX_WAITING", 3)
+    monkeypatch.setattr(joining, "MAX_WAITING", 3)
     async with team(folder) as on:
         key = on.endpoint(await on.key())
         loop_id, door = await new_loop(on, key)
@@ -341,7 +341,7 @@ async def test_a_question_carries_no_link_to_the_inbox_itself(folder: Path) -> N
         said = page.partition('class="said"')[2].partition("</section>")[0]
         assert said.count("<a ") == 1 and 'href="https://files.example/contract.pdf"' in said
         assert all(f'href="{one}' not in page for one in ours)
-        assert "<dt>With the API key</dt><dd>tests</dd>" in page, "whatever name the agent gives itself"
+        assert '<dt>With the API key</dt><dd dir="auto">tests</dd>' in page, "whatever name the agent gives itself"
 
 
 async def test_what_somebody_typed_is_never_markup(folder: Path) -> None:

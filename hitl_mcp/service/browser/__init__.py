@@ -16,7 +16,9 @@ _FOLDER = Path(__file__).parent
 
 def browser_routes() -> list[Route]:
     """Where a page finds both. No credential is needed: there is no secret in them."""
+    # no file of ours is called .d.ts: the packer of MCP bundles leaves such files out
+    files = {MODULE: "hitl.js", TYPES: "hitl_types.ts"}
     return [
-        Route(path, FixedText((_FOLDER / Path(path).name).read_bytes(), "text/javascript", _HEADERS).answer)
-        for path in (MODULE, TYPES)
+        Route(path, FixedText((_FOLDER / name).read_bytes(), "text/javascript", _HEADERS).answer)
+        for path, name in files.items()
     ]
