@@ -7,7 +7,6 @@ import re
 from collections.abc import AsyncGenerator, Generator
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import anyio.to_thread
@@ -195,9 +194,9 @@ async def test_a_fresh_token_is_got_when_one_ended_and_giving_up_is_possible(pag
 
 
 def test_the_module_is_served_with_its_types(site: Site) -> None:
-    for path in (MODULE, TYPES):
+    for path, name in ((MODULE, "hitl.js"), (TYPES, "hitl_types.ts")):
         reply = site.service.http.get(path, headers={"Origin": site.origin})
-        assert (reply.status_code, reply.content) == (200, (SOURCE / Path(path).name).read_bytes())
+        assert (reply.status_code, reply.content) == (200, (SOURCE / name).read_bytes())
         assert reply.headers["content-type"].startswith("text/javascript")
         assert reply.headers["access-control-allow-origin"] == site.origin
         again = site.service.http.get(path, headers={"If-None-Match": reply.headers["etag"]})
