@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from datetime import datetime
@@ -109,12 +110,12 @@ async def test_after_a_sleep_the_page_says_that_it_is_not_live_and_begins_anew(f
         await visit.is_live()
         await mark(page)
         await page.evaluate(
-            """() => { window.states = []; const light = document.getElementById("live");
-            const note = new MutationObserver(() => window.states.push(light.dataset.state));
+            """() => { const light = document.getElementById("live");
+            const note = new MutationObserver(() => { document.body.dataset.states += " " + light.dataset.state });
             note.observe(light, { attributes: true }) }"""
         )
         await page.clock.run_for(46_000)
-        await page.wait_for_function("window.states.includes('lost') && window.states.at(-1) === 'live'")
+        await expect(page.locator("body")).to_have_attribute("data-states", re.compile(r" lost.* live$"))
         await ask_for(here, "Asked after the sleep")
         await expect(page.locator(".card")).to_have_count(1)
         assert await is_the_same(page)

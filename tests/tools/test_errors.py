@@ -101,6 +101,16 @@ WRONG: dict[str, list[Case]] = {
         ({"status": "open"}, "status", "'pending'"),
         ({"loop": "x"}, "loop", "Its arguments: status, limit"),
     ],
+    "update_request": [
+        ({}, "request_id", "required"),
+        ({"request_id": "zz", "answer": "Yes"}, "request_id", "24 characters"),
+        ({"request_id": ID, "answer": "Yes"}, "There is no request", "list_requests"),
+        ({"request_id": ID}, "Nothing to change", "Give answer"),
+        ({"request_id": ID, "priority": "urgent"}, "priority", "'critical'"),
+        ({"request_id": ID, "timeout_seconds": 5}, "timeout_seconds", "60"),
+        ({"request_id": ID, "context": "production"}, "context", "update_request("),
+        ({"request_id": ID, "anwser": "Yes"}, "anwser", "Did you mean answer?"),
+    ],
     "cancel_request": [
         ({}, "request_id", "required"),
         ({"request_id": "zz"}, "request_id", "24 characters"),
