@@ -11,7 +11,6 @@ is found again, not asked twice.
 from __future__ import annotations
 
 import inspect
-import random
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from typing import Any, ParamSpec, TypeVar, cast, overload
 
 import anyio
 
+from hitl_mcp.backoff import drawn
 from hitl_mcp.errors import HITLError, ServiceFault, ServiceNotStarted, TooManyRequests, Unreachable
 from hitl_mcp.sdk import once
 
@@ -115,7 +115,7 @@ def pause_after(error: HITLError, longest: float, max_delay: float, now: datetim
             named = 0.0
         case _:
             return None
-    return max(0.0, named) + random.uniform(0, longest) if named <= max_delay else None
+    return max(0.0, named) + drawn(0, longest) if named <= max_delay else None
 
 
 def _until_reset(error: TooManyRequests, now: datetime) -> float | None:

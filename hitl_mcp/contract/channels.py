@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from hitl_mcp.contract.text import STORABLE, Text
 
@@ -17,7 +17,7 @@ class NewChannel(BaseModel):
 
     address: Annotated[str, Field(min_length=3, max_length=2_000), STORABLE]
     name: Annotated[str, Field(max_length=100), STORABLE] = ""
-    shows_text: bool = True
+    shows_text: StrictBool = True
 
 
 class KnownChannel(BaseModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, model_validator
 
 from hitl_mcp.contract.states import Priority
 from hitl_mcp.contract.text import STORABLE
@@ -38,8 +38,8 @@ class LadderStep(BaseModel):
 
     after_percent: Annotated[int, Field(ge=1, le=99)] | None = None
     after_minutes: Annotated[int, Field(ge=1, le=43_200)] | None = None
-    unless_claimed: bool = True
-    nobody_reachable: bool = False
+    unless_claimed: StrictBool = True
+    nobody_reachable: StrictBool = False
     from_priority: Priority = Priority.LOW
     on_option: Annotated[str, Field(min_length=1, max_length=200), STORABLE] | None = None
     to_loop: _Id | None = None

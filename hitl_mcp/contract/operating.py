@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel
+from pydantic import BaseModel, StrictBool
 
 from hitl_mcp.contract.text import Text
 
@@ -89,7 +89,7 @@ class Production(BaseModel):
 class RetentionRun(BaseModel):
     """Run it now; `dry_run` only counts."""
 
-    dry_run: bool = False
+    dry_run: StrictBool = False
 
 
 class NewBackup(BaseModel):

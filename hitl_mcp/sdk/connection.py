@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 import anyio
 from pydantic import ValidationError
 
+from hitl_mcp.backoff import drawn, pause
 from hitl_mcp.contract.models import Change
 from hitl_mcp.contract.routes import EVENTS_STREAM
 from hitl_mcp.errors import ContractBroken, NotAuthorised, ServiceFault, TooManyRequests, Unreachable
@@ -111,7 +111,7 @@ class Connection:
                 helps = refused.status in _RETRY and call.repeatable and not last
                 if not helps or wait is None or wait > MAX_PAUSE_SECONDS:
                     raise
-                await anyio.sleep(wait * random.uniform(1, 1.5))
+                await anyio.sleep(wait * drawn(1, 1.5))
             except NotAuthorised:
                 # a local service that was started again has a new key; it refused the old one, so nothing was done
                 if endpoint.proof_secret is None or last:
@@ -183,7 +183,7 @@ class Connection:
         return self._http
 
     def _pause(self, attempt: int) -> float:
-        return min(MAX_PAUSE_SECONDS, self._retry_delay * 2**attempt) * random.uniform(0.5, 1)
+        return pause(self._retry_delay, attempt, MAX_PAUSE_SECONDS)
 
     async def _lost(self, endpoint: Endpoint) -> bool:
         """Find the backend again, once for all who noticed; whether it is somewhere else now."""

@@ -7,13 +7,13 @@ the stream is cut it is opened again where it ended; when it is silent or lies, 
 from __future__ import annotations
 
 import logging
-import random
 from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager
 from typing import Protocol
 
 import anyio
 
+from hitl_mcp.backoff import pause
 from hitl_mcp.contract.models import Change, ReviewRequest
 from hitl_mcp.errors import HITLError, ServiceFault, ServiceNotStarted, Unreachable
 
@@ -102,8 +102,8 @@ class Watch:
             except (Unreachable, ServiceFault) as fault:
                 log.info("The request could not be read: %s", fault)
             failures += 1
-            pause = min(MAX_BACKOFF_SECONDS, 0.05 * 2**failures) * random.uniform(0.5, 1)
-            await anyio.sleep(pause)  # also before giving up: who waits on must not ask without a pause
+            # also before giving up: who waits on must not ask without a pause
+            await anyio.sleep(pause(0.05, failures, MAX_BACKOFF_SECONDS))
             if anyio.current_time() >= until:
                 return None
 
@@ -181,7 +181,7 @@ class Watcher:
                 failures += 1
             # soon, because a restarted service is back within a second; also after a clean end, which a process that is
             # ending gives to whoever comes again too early
-            await anyio.sleep(min(MAX_BACKOFF_SECONDS, 0.05 * 2**failures) * random.uniform(0.5, 1))
+            await anyio.sleep(pause(0.05, failures, MAX_BACKOFF_SECONDS))
 
     async def _look_now_and_then(self) -> None:
         while True:

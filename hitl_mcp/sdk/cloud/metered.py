@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import random
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import anyio
 
+from hitl_mcp.backoff import pause
 from hitl_mcp.contract import routes
 from hitl_mcp.errors import ContractBroken, ServiceFault, TooManyRequests, Unreachable
 from hitl_mcp.sdk import calls, http
@@ -91,7 +91,7 @@ class Metered:
                 with share.transaction() as tx:
                     return work(tx)
             except Busy:
-                await anyio.sleep(_LOCK_PAUSE * random.uniform(0.5, 1))
+                await anyio.sleep(pause(_LOCK_PAUSE, 0, _LOCK_PAUSE))
         raise Unusable("What is known of the cloud's budget cannot be reached: another process holds it. Try again.")
 
     async def call(self, call: Call[Any], kind: Spent = "call") -> Told:
@@ -107,7 +107,7 @@ class Metered:
                 safe = call.repeatable or isinstance(error.__cause__, http.NotConnected)
                 if not safe or attempt == ATTEMPTS - 1:
                     raise
-                await anyio.sleep(_PAUSE * 2**attempt * random.uniform(0.5, 1))
+                await anyio.sleep(pause(_PAUSE, attempt, longest=60))
         raise Unreachable("The HITL.sh cloud did not answer")
 
     async def once(self, call: Call[Any], kind: Spent) -> Told:

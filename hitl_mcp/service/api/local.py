@@ -6,7 +6,7 @@ import os
 import sqlite3
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StrictBool
 
 from hitl_mcp import __version__
 from hitl_mcp.contract import routes
@@ -27,7 +27,7 @@ class NewSignIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    typed: bool = False
+    typed: StrictBool = False
     email: Email | None = None
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from hitl_mcp.contract import routes
 from hitl_mcp.contract.operating import NewBackup
@@ -54,7 +54,7 @@ class AllowedAddress(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     address: Annotated[str, Field(min_length=1, max_length=300), STORABLE]
-    keep: bool = True
+    keep: StrictBool = True
 
 
 @router.get(routes.OUTGOING)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from hitl_mcp.contract import routes
 from hitl_mcp.contract.people import KnownPeople, KnownPerson, PersonAdded
@@ -26,7 +26,7 @@ class NewPerson(BaseModel):
 
     name: Annotated[str, Field(min_length=1, max_length=200), STORABLE]
     email: Email
-    owner: bool = False
+    owner: StrictBool = False
     loop_id: Annotated[str, Field(pattern=r"^[0-9a-f]{24}$")] | None = None
     role: Role = Role.REVIEWER
 

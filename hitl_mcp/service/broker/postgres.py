@@ -8,13 +8,13 @@ happens.
 from __future__ import annotations
 
 import logging
-import random
 import secrets
 from collections.abc import Callable
 
 import anyio
 import asyncpg
 
+from hitl_mcp.backoff import pause
 from hitl_mcp.service.broker.local import LocalBroker
 from hitl_mcp.service.store.base import Notice
 from hitl_mcp.service.store.connect import CHANNEL, OUTBOX, connect
@@ -73,7 +73,7 @@ class PostgresBroker:
                 log.warning("Announcements of other processes are not heard: %s", error or type(error).__name__)
             self.listening = False
             self._here.publish([])  # whoever waits looks once more: something may have gone unheard
-            await anyio.sleep(min(MAX_BACKOFF_SECONDS, 0.1 * 2**failures) * random.uniform(0.5, 1))
+            await anyio.sleep(pause(0.1, failures, MAX_BACKOFF_SECONDS))
 
     async def _listen(self) -> None:
         """Hear announcements until the connection is lost. Raises: what the driver raises, TimeoutError."""

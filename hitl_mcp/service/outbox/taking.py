@@ -5,12 +5,12 @@ Rows are taken by a lease. `fence` rises with each lease, and whoever writes wit
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Row, bindparam, exists, func, insert, literal_column, or_, select, tuple_, update
 
+from hitl_mcp.backoff import drawn
 from hitl_mcp.service.outbox.base import Delivery, Outcome
 from hitl_mcp.service.store.base import Tx
 from hitl_mcp.service.store.tables import attempts, deliveries
@@ -220,7 +220,7 @@ def retry_at(one: Attempt, now: int) -> int | None:
     tried = one.delivery.attempts + 1
     if not one.outcome.again or tried >= len(one.schedule):
         return None
-    pause = one.schedule[tried] * random.uniform(1 - JITTER, 1 + JITTER)
+    pause = one.schedule[tried] * drawn(1 - JITTER, 1 + JITTER)
     return now + int(1000 * max(pause, min(one.outcome.after_seconds or 0, MAX_REST_SECONDS)))
 
 

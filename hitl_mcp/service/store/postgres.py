@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import secrets
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine
@@ -23,6 +22,7 @@ from sqlalchemy import BigInteger, Connection, Integer, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from hitl_mcp.backoff import pause
 from hitl_mcp.errors import NotConfigured, ServiceFault
 from hitl_mcp.service.store.base import Notice, Tx, Unit
 from hitl_mcp.service.store.connect import CHANNEL, OUTBOX, connect, dsn
@@ -194,7 +194,7 @@ class PostgresStore:
                 if not known.again or number == ATTEMPTS:
                     raise known.fault from error
                 log.info("A unit of work runs again: %s", error)
-            await asyncio.sleep(0.02 * 2**number * random.uniform(0.5, 1))
+            await asyncio.sleep(pause(0.02, number, longest=1))
 
     async def _look(self, unit: Unit[T]) -> T:
         async with _connected(self._readers) as connection:
