@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from playwright.async_api import Browser, async_playwright
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -41,3 +42,16 @@ async def browser() -> AsyncGenerator[Browser]:
             yield started
         finally:
             await started.close()
+
+
+@pytest.fixture(scope="package")
+def anyio_backend() -> str:
+    """One event loop for the package, in which its browser lives."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="package")
+async def chrome(anyio_backend: str) -> AsyncGenerator[Browser]:
+    """The running browser: starting one takes longer than most tests. Each opens contexts of its own in it."""
+    async with browser() as started:
+        yield started

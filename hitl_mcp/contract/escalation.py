@@ -12,8 +12,6 @@ from hitl_mcp.contract.text import STORABLE
 
 MAX_STEPS = 10
 MAX_REASON = 500
-PRIORITIES = (Priority.LOW, Priority.MEDIUM, Priority.HIGH, Priority.CRITICAL)
-"""The least urgent first."""
 
 _Id = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{24}$"), AfterValidator(str.lower)]
 

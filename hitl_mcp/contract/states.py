@@ -42,6 +42,11 @@ class Priority(StrEnum):
     HIGH = "high"
     CRITICAL = "critical"
 
+    @property
+    def rank(self) -> int:
+        """The higher, the more urgent."""
+        return tuple(Priority).index(self)
+
 
 class Channel(StrEnum):
     """The way an answer came in."""

@@ -11,7 +11,7 @@ from hitl_mcp.contract.teams import Role
 from hitl_mcp.contract.text import canonical
 from hitl_mcp.errors import BadRequest, NotAllowed
 from hitl_mcp.service.actors import Person
-from hitl_mcp.service.membership import answers_in, role_in
+from hitl_mcp.service.membership import ANSWERS, answers_in, role_in
 from hitl_mcp.service.notify import channels
 from hitl_mcp.service.store.base import Tx
 from hitl_mcp.service.store.tables import loops, members
@@ -24,8 +24,7 @@ _answering = (
     .select_from(members)
     .where(
         members.c.loop_id == bindparam("loop_id"),
-        members.c.status == "active",
-        func.coalesce(members.c.role, Role.REVIEWER.value) != Role.VIEWER.value,
+        ANSWERS,
     )
 )
 

@@ -9,20 +9,8 @@ import pytest
 from playwright.async_api import Browser
 
 from tests.access.gallery import Gallery, open_gallery
-from tests.browser import browser
-
-
-@pytest.fixture(scope="package")
-def anyio_backend() -> str:
-    """One event loop for the package, in which its browser lives."""
-    return "asyncio"
-
-
-@pytest.fixture(scope="package")
-async def chrome(anyio_backend: str) -> AsyncGenerator[Browser]:
-    """The running browser."""
-    async with browser() as started:
-        yield started
+from tests.browser import anyio_backend as anyio_backend
+from tests.browser import chrome as chrome
 
 
 @pytest.fixture(scope="module")

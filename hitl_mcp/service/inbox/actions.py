@@ -19,12 +19,9 @@ from hitl_mcp.service.context import Services
 from hitl_mcp.service.inbox.forms import faults, new_answer, read_typed, text_of, typed_again
 from hitl_mcp.service.inbox.one import RequestPage
 from hitl_mcp.service.inbox.render import message
-from hitl_mcp.service.inbox.session import Visit, check_origin, check_token, has_token, visit_of
+from hitl_mcp.service.inbox.session import Visit, has_token, posted, received, visit_of
 from hitl_mcp.service.inbox.texts import _
 from hitl_mcp.service.lifecycle import holding
-
-MAX_FIELDS = 1_200
-"""A form of 50 fields with 20 boxes each."""
 
 
 def old_form() -> str:
@@ -45,17 +42,6 @@ def id_of(request: Request) -> str:
     if not is_id(request_id):
         raise NotFound("There is no such request")
     return request_id
-
-
-async def posted(services: Services, request: Request) -> tuple[Visit, FormData]:
-    """A form from our origin and a signed-in person; its token is still to be checked.
-
-    What it holds is kept for the page that a failure leads to.
-    """
-    check_origin(request, services.keys.inbox_origin)
-    form = await request.form(max_files=0, max_fields=MAX_FIELDS)
-    request.state.typed = read_typed(form)
-    return await visit_of(request, services), form
 
 
 class Requests:
@@ -97,7 +83,7 @@ class Requests:
 
     async def decide(self, request: Request) -> Response:
         """A person's answer."""
-        visit, form = await posted(self._services, request)
+        visit, form = await received(request, self._services)
         request_id, typed = id_of(request), read_typed(form)
         if not has_token(visit, form):
             return await self._page.shown(request_id, visit, typed, status=403, notice=old_form())
@@ -118,8 +104,7 @@ class Requests:
 
     async def again(self, request: Request) -> Response:
         """The page as it is now, with what was typed. Changes nothing."""
-        visit, form = await posted(self._services, request)
-        check_token(visit, form)
+        visit, form = await posted(request, self._services)
         return await self._page.shown(id_of(request), visit, read_typed(form))
 
     async def claim(self, request: Request) -> Response:
@@ -169,8 +154,7 @@ class Requests:
 
     async def undo(self, request: Request) -> Response:
         """Take one's own answer back, as long as that is possible; the form has it again."""
-        visit, form = await posted(self._services, request)
-        check_token(visit, form)
+        visit, _form = await posted(request, self._services)
         request_id = id_of(request)
         held = await self._services.store.read(lambda tx: holding.held_by(tx, visit.person, request_id))
         try:
@@ -185,8 +169,7 @@ class Requests:
 
     async def _done(self, request: Request, act: Callable[[Visit, str, FormData], Awaitable[object]]) -> Response:
         """Do something that is no answer; an answer that was begun stays on the page."""
-        visit, form = await posted(self._services, request)
-        check_token(visit, form)
+        visit, form = await posted(request, self._services)
         request_id, typed = id_of(request), read_typed(form)
         try:
             await act(visit, request_id, form)

@@ -18,6 +18,7 @@ from hitl_mcp.service.inbox.doors import Doors
 from hitl_mcp.service.inbox.escalation_pages import Escalations
 from hitl_mcp.service.inbox.figures import FiguresPage
 from hitl_mcp.service.inbox.files import static_route
+from hitl_mcp.service.inbox.forms import read_typed
 from hitl_mcp.service.inbox.headers import SecureHeaders
 from hitl_mcp.service.inbox.hooks import Hooks
 from hitl_mcp.service.inbox.joining import Joining
@@ -58,8 +59,8 @@ def install(app: Starlette) -> None:
 async def _refused(request: Request, error: Exception) -> Response:
     if not isinstance(error, Refused):
         raise error
-    typed = getattr(request.state, "typed", None)
-    kept = view.kept(typed, None) if typed is not None else []
+    form = getattr(request.state, "form", None)
+    kept = view.kept(read_typed(form), None) if form is not None else []
     if error.status == 401:
         if getattr(request.app.state, "is_team", False):
             return message(

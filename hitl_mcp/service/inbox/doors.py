@@ -22,11 +22,10 @@ from hitl_mcp.service.inbox.session import (
     SignIns,
     check_origin,
     check_sign_in_origin,
-    check_token,
     clear_session,
+    posted,
     session_of,
     set_session,
-    visit_of,
 )
 from hitl_mcp.service.inbox.texts import _
 from hitl_mcp.service.web.origins import origin_of
@@ -140,9 +139,7 @@ class Doors:
 
     async def sign_out(self, request: Request) -> Response:
         """End the session."""
-        check_origin(request, self._services.keys.inbox_origin)
-        form = await request.form(max_files=0, max_fields=MAX_FIELDS)
-        check_token(await visit_of(request, self._services), form)
+        await posted(request, self._services)
         await self._end_former(request)
         team = self._services.keys.is_team
         words = _("This browser can no longer see or decide anything.")

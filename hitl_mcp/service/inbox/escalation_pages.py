@@ -13,21 +13,20 @@ from starlette.routing import Route
 
 from hitl_mcp.contract.answers import first_fault
 from hitl_mcp.contract.escalation import MAX_STEPS, Ladder, LadderStep
-from hitl_mcp.contract.ids import is_id
 from hitl_mcp.errors import BadRequest, NotFound
 from hitl_mcp.service import ladders, loops
 from hitl_mcp.service.actors import Person
 from hitl_mcp.service.context import Services
 from hitl_mcp.service.inbox.forms import text_of
+from hitl_mcp.service.inbox.loop_pages import id_in
 from hitl_mcp.service.inbox.render import page
-from hitl_mcp.service.inbox.session import Visit, check_origin, check_token, visit_of
+from hitl_mcp.service.inbox.session import Visit, posted, visit_of
 from hitl_mcp.service.inbox.texts import _
 from hitl_mcp.service.membership import is_member
 from hitl_mcp.service.notify import channels
 from hitl_mcp.service.search.people import answerers
 from hitl_mcp.service.store.base import Tx
 
-MAX_FIELDS = 1_200
 _NUMBERS = ("after_percent", "after_minutes", "extend_minutes")
 _TEXTS = ("from_priority", "on_option", "to_loop", "raise_priority_to")
 _TICKS = ("unless_claimed", "nobody_reachable")
@@ -54,15 +53,12 @@ class Escalations:
 
     async def show(self, request: Request) -> Response:
         """The ladder as it is."""
-        return await self._shown(_loop_of(request), await visit_of(request, self._services))
+        return await self._shown(id_in(request), await visit_of(request, self._services))
 
     async def save(self, request: Request) -> Response:
         """Set the ladder up; without a step the loop has none."""
-        check_origin(request, self._services.keys.inbox_origin)
-        form = await request.form(max_files=0, max_fields=MAX_FIELDS)
-        visit = await visit_of(request, self._services)
-        check_token(visit, form)
-        loop_id = _loop_of(request)
+        visit, form = await posted(request, self._services)
+        loop_id = id_in(request)
         typed = [step for step in _typed(form) if step != _BLANK]
         bound = text_of(form, "extend_at_most_percent").strip() or "100"
         try:
@@ -122,13 +118,6 @@ def _channels(tx: Tx, person: Person, ladder: Ladder | None) -> dict[str, str]:
     named = [] if ladder is None else [one for step in ladder.steps for one in step.to_channels]
     others = [found for one in named if (found := channels.find(tx, one)) is not None]
     return {one.id: one.name for one in (*mine, *others)}
-
-
-def _loop_of(request: Request) -> str:
-    loop_id = str(request.path_params["loop_id"])
-    if not is_id(loop_id):
-        raise NotFound("Loop not found")
-    return loop_id
 
 
 def _typed(form: FormData) -> list[dict[str, Any]]:

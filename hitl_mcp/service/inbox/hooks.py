@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic import ValidationError
-from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -23,10 +22,9 @@ from hitl_mcp.contract.webhooks import (
 from hitl_mcp.errors import BadRequest, Refused, Unreachable
 from hitl_mcp.service import keys, loops
 from hitl_mcp.service.context import Services
-from hitl_mcp.service.inbox.actions import posted
 from hitl_mcp.service.inbox.forms import text_of
 from hitl_mcp.service.inbox.render import page
-from hitl_mcp.service.inbox.session import Visit, check_joined, check_token, visit_of
+from hitl_mcp.service.inbox.session import Visit, check_joined, posted, visit_of
 from hitl_mcp.service.inbox.texts import _
 from hitl_mcp.service.store.base import Tx
 from hitl_mcp.service.webhooks import endpoints, history
@@ -82,7 +80,7 @@ class Hooks:
 
     async def add(self, request: Request) -> Response:
         """Register an endpoint; the page that follows shows its secret this once."""
-        visit, form = await self._posted(request)
+        visit, form = await posted(request, self._services)
         await check_joined(self._services, visit)
         typed = {name: text_of(form, name).strip() for name in ("url", "loop_id", "description")}
         chosen = [str(value) for value in form.getlist("events")]
@@ -116,7 +114,7 @@ class Hooks:
 
     async def act(self, request: Request) -> Response:
         """Test, enable, disable, rotate, send again or remove."""
-        visit, form = await self._posted(request)
+        visit, form = await posted(request, self._services)
         if request.path_params["action"] not in ("disable", "remove"):
             await check_joined(self._services, visit)
         webhook_id, owner = request.path_params["webhook_id"], Owner.of(visit.person)
@@ -139,11 +137,6 @@ class Hooks:
             case _:
                 raise BadRequest(_("There is nothing like that to do"))
         return RedirectResponse(f"/webhooks/{webhook_id}", 303)
-
-    async def _posted(self, request: Request) -> tuple[Visit, FormData]:
-        visit, form = await posted(self._services, request)
-        check_token(visit, form)
-        return visit, form
 
 
 def _again(owner: Owner, webhook_id: str, delivery_id: int) -> Callable[[Tx], Webhook]:

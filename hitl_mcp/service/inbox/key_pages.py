@@ -24,8 +24,6 @@ from hitl_mcp.service.joining import is_let_in
 from hitl_mcp.service.store.base import Tx
 
 MAX_NAME = 200
-MAX_FIELDS = 150
-"""A key may be limited to a hundred loops."""
 
 
 class KeyPages:
@@ -53,7 +51,7 @@ class KeyPages:
 
     async def create(self, request: Request) -> Response:
         """Make a key. Its secrets are on the page that answers and nowhere else."""
-        visit, form = await posted(request, self._services, MAX_FIELDS)
+        visit, form = await posted(request, self._services)
         name = text_of(form, "name").strip()
         scopes = [scope for scope, *_words in _scopes() if scope.value in form.getlist("scope")]  # what is offered
         loop_ids = [str(one) for one in form.getlist("loop") if is_id(str(one))]

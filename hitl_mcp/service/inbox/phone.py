@@ -12,9 +12,7 @@ from starlette.routing import Route
 from hitl_mcp.service import qr, sign_in
 from hitl_mcp.service.context import Services
 from hitl_mcp.service.inbox.render import page
-from hitl_mcp.service.inbox.session import check_origin, check_token, visit_of
-
-MAX_FIELDS = 5
+from hitl_mcp.service.inbox.session import posted
 
 
 class Phone:
@@ -44,10 +42,7 @@ class Phone:
 
         The code stands behind the `#` of the address, which browsers send to nobody: no log and no preview learns it.
         """
-        check_origin(request, self._services.keys.inbox_origin)
-        form = await request.form(max_files=0, max_fields=MAX_FIELDS)
-        visit = await visit_of(request, self._services)
-        check_token(visit, form)
+        visit, _form = await posted(request, self._services)
         code = await self._services.store.write(lambda tx: sign_in.new_code(tx, visit.person.user_id, typed=True))
         address = f"{self._services.keys.inbox_origin}/sign-in/phone"
         picture = Markup(qr.svg(f"{address}#{code}"))  # segno's own, of our own text

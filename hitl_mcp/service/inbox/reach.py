@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import anyio
 import anyio.to_thread
-from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -19,7 +18,7 @@ from hitl_mcp.service.context import Services
 from hitl_mcp.service.inbox.files import file_route
 from hitl_mcp.service.inbox.forms import text_of
 from hitl_mcp.service.inbox.render import page
-from hitl_mcp.service.inbox.session import Visit, check_joined, check_origin, check_token, visit_of
+from hitl_mcp.service.inbox.session import Visit, check_joined, posted, visit_of
 from hitl_mcp.service.inbox.texts import gettext as _
 from hitl_mcp.service.notify import channels, preferences, web_push
 from hitl_mcp.service.notify.channels import WEB_PUSH, Channel
@@ -28,8 +27,6 @@ from hitl_mcp.service.notify.quiet import zone_of
 from hitl_mcp.service.notify.sender import MessageSender
 from hitl_mcp.service.store.base import Tx
 
-MAX_FIELDS = 300
-"""A form with a choice for each of so many loops, and the rest."""
 _ID = r"[0-9a-f]{24}"
 _TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 _LOOP_FIELD = "loop-"
@@ -71,7 +68,7 @@ class Reach:
 
     async def add(self, request: Request) -> Response:
         """Add a channel of Apprise."""
-        visit, form = await self._posted(request)
+        visit, form = await posted(request, self._services)
         await check_joined(self._services, visit)
         address, name = text_of(form, "address").strip(), text_of(form, "name").strip()
         user_id = visit.person.user_id
@@ -85,7 +82,7 @@ class Reach:
 
     async def add_browser(self, request: Request) -> Response:
         """Add the browser that this comes from; its script follows the answer's address."""
-        visit, form = await self._posted(request)
+        visit, form = await posted(request, self._services)
         await check_joined(self._services, visit)
         user_id = visit.person.user_id
         try:
@@ -98,7 +95,7 @@ class Reach:
 
     async def test(self, request: Request) -> Response:
         """Send one channel a message that only shows that it arrives."""
-        visit, _form = await self._posted(request)
+        visit, _form = await posted(request, self._services)
         await check_joined(self._services, visit)
         channel_id = _channel_of(request)
         await self._sender.test(visit.person.user_id, channel_id)
@@ -106,7 +103,7 @@ class Reach:
 
     async def test_all(self, request: Request) -> Response:
         """Send one to each channel that is on."""
-        visit, _form = await self._posted(request)
+        visit, _form = await posted(request, self._services)
         await check_joined(self._services, visit)
         user_id = visit.person.user_id
         mine = await self._services.store.read(lambda tx: channels.of_person(tx, user_id))
@@ -118,7 +115,7 @@ class Reach:
 
     async def change(self, request: Request) -> Response:
         """Turn a channel on or off, or have it quote questions or not."""
-        visit, form = await self._posted(request)
+        visit, form = await posted(request, self._services)
         channel_id, wanted = _channel_of(request), _CHANGES.get(text_of(form, "to"))
         if wanted is None:
             raise BadRequest("There is no such change")
@@ -127,14 +124,14 @@ class Reach:
 
     async def remove(self, request: Request) -> Response:
         """Forget a channel."""
-        visit, _form = await self._posted(request)
+        visit, _form = await posted(request, self._services)
         channel_id = _channel_of(request)
         await self._services.store.write(lambda tx: channels.remove(tx, visit.person.user_id, channel_id))
         return RedirectResponse("/reach#channels", 303)
 
     async def save(self, request: Request) -> Response:
         """Keep quiet hours, what breaks through, reminders, and the least priority of each loop."""
-        visit, form = await self._posted(request)
+        visit, form = await posted(request, self._services)
         least = {
             name.removeprefix(_LOOP_FIELD): text_of(form, name)
             for name in form
@@ -150,14 +147,6 @@ class Reach:
         except BadRequest as fault:
             return await self._shown(visit, 422, save_fault=f"{fault.message}.")
         return RedirectResponse("/reach#when", 303)
-
-    async def _posted(self, request: Request) -> tuple[Visit, FormData]:
-        """A form of ours, from a signed-in person."""
-        check_origin(request, self._services.keys.inbox_origin)
-        form = await request.form(max_files=0, max_fields=MAX_FIELDS)
-        visit = await visit_of(request, self._services)
-        check_token(visit, form)
-        return visit, form
 
     async def _shown(self, visit: Visit, status: int = 200, **more: Any) -> Response:
         zones = await anyio.to_thread.run_sync(preferences.time_zones)

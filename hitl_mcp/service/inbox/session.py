@@ -23,8 +23,8 @@ COOKIE = "hitl_session"
 SECURE_COOKIE = f"__Host-{COOKIE}"
 """Under TLS: browsers take it from this host only, so that a neighbour under the same domain can plant no session."""
 GUESSES = 5
-MAX_FIELDS = 40
-"""More than any form about people and loops has."""
+MAX_FIELDS = 1_200
+"""A form of 50 fields with 20 boxes each, and what stands around it."""
 GUESS_MS = 60_000
 _LONGEST_TYPED = 20
 """Codes for a form are longer and cannot be guessed; only typed ones are counted."""
@@ -96,11 +96,19 @@ def check_token(visit: Visit, form: FormData) -> None:
         raise NotAllowed("This form belongs to an earlier sign-in. Nothing was changed. Reload the page and try again")
 
 
-async def posted(request: Request, services: Services, max_fields: int = MAX_FIELDS) -> tuple[Visit, FormData]:
-    """A form that a signed-in person sent from one of our own pages. Raises: NotAllowed, NotAuthorised."""
+async def received(request: Request, services: Services) -> tuple[Visit, FormData]:
+    """A form from our own origin and a signed-in person; its token is still to be checked.
+
+    It is kept with the request, for the page that a failure leads to. Raises: NotAllowed, NotAuthorised.
+    """
     check_origin(request, services.keys.inbox_origin)
-    form = await request.form(max_files=0, max_fields=max_fields)
-    visit = await visit_of(request, services)
+    request.state.form = form = await request.form(max_files=0, max_fields=MAX_FIELDS)
+    return await visit_of(request, services), form
+
+
+async def posted(request: Request, services: Services) -> tuple[Visit, FormData]:
+    """A form that a signed-in person sent from one of our own pages. Raises: NotAllowed, NotAuthorised."""
+    visit, form = await received(request, services)
     check_token(visit, form)
     return visit, form
 

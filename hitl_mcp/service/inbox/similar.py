@@ -22,14 +22,13 @@ from hitl_mcp.service.actors import Person
 from hitl_mcp.service.clock import moment
 from hitl_mcp.service.context import Services
 from hitl_mcp.service.inbox import view, words
-from hitl_mcp.service.inbox.actions import posted
 from hitl_mcp.service.inbox.context import context_of
 from hitl_mcp.service.inbox.controls import answer_form
 from hitl_mcp.service.inbox.forms import Typed, faults, new_answer, read_typed, text_of
 from hitl_mcp.service.inbox.markdown import render
 from hitl_mcp.service.inbox.one import own_address
 from hitl_mcp.service.inbox.render import page
-from hitl_mcp.service.inbox.session import Visit, check_token, visit_of
+from hitl_mcp.service.inbox.session import Visit, posted, visit_of
 from hitl_mcp.service.inbox.texts import _
 from hitl_mcp.service.lifecycle.many import MOST, Recorded
 from hitl_mcp.service.membership import answers_in
@@ -91,8 +90,7 @@ class Similar:
 
     async def decide(self, request: Request) -> Response:
         """One answer to each that is ticked; says of each what was recorded, or why not."""
-        visit, form = await posted(self._services, request)
-        check_token(visit, form)
+        visit, form = await posted(request, self._services)
         digest, typed, ticked = _digest_of(request), read_typed(form), _ticked(form)
         if not ticked:
             nothing = _("Nothing is ticked, so nothing was sent.")

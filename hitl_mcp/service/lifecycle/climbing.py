@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-from hitl_mcp.contract.escalation import PRIORITIES, Ladder, LadderStep
+from hitl_mcp.contract.escalation import Ladder, LadderStep
 from hitl_mcp.contract.models import DEFERRED_TIMEOUT, MAX_TIMEOUT
 from hitl_mcp.contract.states import Priority
 from hitl_mcp.contract.text import canonical
@@ -80,7 +80,7 @@ def due_at(
 def next_step(ladder: Ladder, first: int, priority: str) -> Next | None:
     """The next one from a place on that is for this priority."""
     for place, step in enumerate(ladder.steps[first:], first):
-        if _rank(priority) >= _rank(step.from_priority):
+        if Priority(priority).rank >= step.from_priority.rank:
             return Next(place, step)
     return None
 
@@ -103,7 +103,7 @@ def people_for(tx: Tx, loop_id: str, step: LadderStep) -> list[str]:
 def raised(priority: str, step: LadderStep) -> str:
     """The priority after a step; it never falls."""
     wanted = step.raise_priority_to
-    return wanted.value if wanted is not None and _rank(wanted) > _rank(priority) else priority
+    return wanted.value if wanted is not None and wanted.rank > Priority(priority).rank else priority
 
 
 def extension(row: rows.Columns, ladder: Ladder, step: LadderStep) -> int:
@@ -113,7 +113,3 @@ def extension(row: rows.Columns, ladder: Ladder, step: LadderStep) -> int:
     longest = 1000 * (MAX_TIMEOUT if row["processing_type"] == "time-sensitive" else DEFERRED_TIMEOUT)
     left = row["created_at"] + longest - row["timeout_at"]
     return max(0, min(step.extend_minutes * 60_000, bound, left))
-
-
-def _rank(priority: str | Priority) -> int:
-    return PRIORITIES.index(Priority(priority))

@@ -8,8 +8,6 @@ from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from urllib.parse import parse_qs, unquote, urlsplit
 
-import aiosmtplib
-
 from hitl_mcp.errors import NotConfigured, ServiceFault
 
 log = logging.getLogger(__name__)
@@ -38,6 +36,8 @@ class Mail:
 
     async def send(self, to: str, subject: str, text: str) -> None:
         """Hand one plain message to the mail server. Raises: ServiceFault, which names no secret."""
+        import aiosmtplib  # not at the start of every service: few send mail
+
         message = EmailMessage()
         message["From"], message["To"], message["Subject"] = self.sender, to, " ".join(subject.split())
         message["Date"], message["Message-ID"] = formatdate(), make_msgid(domain=self.sender.rpartition("@")[2])

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, Literal
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, select
 
 from hitl_mcp.contract.ids import new_id
-from hitl_mcp.contract.teams import Role
 from hitl_mcp.contract.text import canonical
+from hitl_mcp.service.membership import ANSWERS
 from hitl_mcp.service.notify.quiet import BREAKS_QUIET, NEVER, quiet_till, reaches, zone_of
 from hitl_mcp.service.outbox import queue
 from hitl_mcp.service.store.base import Tx
@@ -24,8 +24,7 @@ MESSAGE = "message"
 
 _answering = (
     members.c.loop_id == bindparam("loop_id"),
-    members.c.status == "active",
-    func.coalesce(members.c.role, Role.REVIEWER.value) != Role.VIEWER.value,
+    ANSWERS,
 )
 _audience = (
     select(

@@ -15,14 +15,13 @@ NEVER = "none"
 """In place of a least priority: nothing is told."""
 
 _MINUTE_MS = 60_000
-_ORDER = tuple(Priority)
 
 
 def reaches(priority: str, least: str | None) -> bool:
     """Whether a priority is at least `least`; `none` lets nothing through, null everything."""
     if least == NEVER:
         return False
-    return least is None or _ORDER.index(Priority(priority)) >= _ORDER.index(Priority(least))
+    return least is None or Priority(priority).rank >= Priority(least).rank
 
 
 def zone_of(name: str | None) -> ZoneInfo:

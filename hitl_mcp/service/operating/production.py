@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import Select, and_, case, exists, func, insert, select, update
 
 from hitl_mcp.contract.operating import LoopReadiness, Production
-from hitl_mcp.contract.teams import Role, Scope
+from hitl_mcp.contract.teams import Scope
+from hitl_mcp.service.membership import MAY_ANSWER
 from hitl_mcp.service.operating.daily import DAY_MS, Daily
 from hitl_mcp.service.operating.figures import median_seconds
 from hitl_mcp.service.store.base import Tx
@@ -28,7 +29,7 @@ LOOKED_BACK_DAYS = 30
 _BACKED_UP = "backed_up"
 
 _active = and_(members.c.loop_id == loops.c.id, members.c.status == "active")
-_reviewers = and_(_active, func.coalesce(members.c.role, Role.REVIEWER.value) != Role.VIEWER.value)
+_reviewers = and_(_active, MAY_ANSWER)
 _has_answered = exists().where(requests.c.loop_id == loops.c.id, requests.c.response_by == members.c.user_id)
 _loops = (
     select(
