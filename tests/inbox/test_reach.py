@@ -202,10 +202,10 @@ async def test_the_service_worker_shows_what_is_pushed_and_the_inbox_can_be_inst
         message = {"title": "A request waits for you", "body": "Loop: Default", "path": "https://evil.example/",
                    "tag": "t", "open": 3}  # fmt: skip
         to = {"origin": person.origin, "registrationId": registered[-1]["registrationId"]}
-        await cdp.send("ServiceWorker.deliverPushMessage", to | {"data": json.dumps(message)})
         shown = "navigator.serviceWorker.ready.then(r => r.getNotifications()).then(n => n.map(x => [x.title, x.data]))"
 
-        async def there() -> Any:
+        async def there() -> Any:  # a worker that just stops hears nothing; the same tag replaces what is shown
+            await cdp.send("ServiceWorker.deliverPushMessage", to | {"data": json.dumps(message)})
             return await page.evaluate(shown)
 
         assert await eventually(there) == [["A request waits for you", {"path": "/"}]], "it leads nowhere else"
