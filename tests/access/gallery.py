@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx2
 from playwright.async_api import Browser, BrowserContext
+from pydantic import SecretStr
 from sqlalchemy import select, update
 
 from hitl_mcp.contract import routes
@@ -23,14 +24,16 @@ from hitl_mcp.contract.webhooks import NewWebhook
 from hitl_mcp.sdk.endpoint import Endpoint
 from hitl_mcp.sdk.local import ask
 from hitl_mcp.service.actors import Person
+from hitl_mcp.service.clock import wall_clock
 from hitl_mcp.service.notify import channels
 from hitl_mcp.service.store.base import Tx
-from hitl_mcp.service.store.tables import members, requests
+from hitl_mcp.service.store.tables import loops, members, requests
 from hitl_mcp.service.webhooks import endpoints
 from tests.inbox.test_answers import TYPES
 from tests.inbox.test_forms import FIELDS
 from tests.served.pictures import picture_server
 from tests.served.team import Team, team
+from tests.served.visitor import post_office
 from tests.world import WAIT, Reviewer, SimulatedClock
 
 OWNER, REVIEWER, VIEWER, NEWCOMER, STRANGER = "owner", "reviewer", "viewer", "newcomer", "stranger"
@@ -119,6 +122,12 @@ class Gallery:
         found = select(requests.c.similar).where(requests.c.id == request_id)
         return str(await self.on.services.store.read(lambda tx: tx.connection.execute(found).scalar()))
 
+    async def undo_seconds(self, seconds: int) -> None:
+        """How long an answer in the loop can be taken back, from now on, which is no longer before the browser's now."""
+        self.clock.now = max(self.clock.now, wall_clock())
+        change = update(loops).where(loops.c.id == self.loop_id).values(undo_seconds=seconds or None)
+        await self.on.services.store.write(lambda tx: tx.connection.execute(change) and None)
+
     async def at_terminal(self, who: str) -> Reviewer:
         """The person, at the terminal's API."""
         address = f"{who}@example.com" if who != OWNER else None
@@ -145,7 +154,8 @@ async def open_gallery(folder: Path, chrome: Browser) -> AsyncGenerator[Gallery]
     clock = SimulatedClock()
     async with AsyncExitStack() as stack:
         pictures, _ = await stack.enter_async_context(picture_server())
-        on = await stack.enter_async_context(team(folder, clock=clock, outgoing_allow="127.0.0.1"))
+        mail = SecretStr(stack.enter_context(post_office()).url)
+        on = await stack.enter_async_context(team(folder, clock=clock, outgoing_allow="127.0.0.1", smtp_url=mail))
         key = on.endpoint(await on.key(name="The agents' key"))
         loop = (await ask(key, "GET", routes.LOOPS))["loops"][0]
         gallery = Gallery(on, clock, chrome, pictures, key, loop["id"], held={"folder": str(folder)})
@@ -157,6 +167,7 @@ async def open_gallery(folder: Path, chrome: Browser) -> AsyncGenerator[Gallery]
         await _people(gallery)
         gallery.held |= await _of_the_owner(gallery)
         await _questions(gallery)
+        await _under_way(gallery)
         await _ladder(gallery)
         yield gallery
 
@@ -257,6 +268,30 @@ async def _questions(gallery: Gallery) -> None:
     asked["changed"] = await gallery.ask("The old text", context={"old": 1})
     change = {"request_text": f"The new text {RTL}", "context": {"new": [LONG]}, "priority": "high"}
     await gallery.call("PATCH", routes.REQUEST.format(request_id=asked["changed"]), change)
+
+
+async def _under_way(gallery: Gallery) -> None:
+    """Requests with which people have done something, and which are still open."""
+    asked, ruth, owner = gallery.asked, await gallery.at_terminal(REVIEWER), await gallery.at_terminal(OWNER)
+    for name in ("asked back", "asked back answered"):
+        asked[name] = await gallery.ask(f"One that is {name}", context={"wide": LONG})
+        await ask(ruth.session, "POST", routes.REQUEST_ASK.format(request_id=asked[name]), {"question": WORDS})
+    answer = {"reviewer_answer": f"{WORDS}\n{LONG}"[:1900]}
+    await gallery.call("PATCH", routes.REQUEST.format(request_id=asked["asked back answered"]), answer)
+    asked["handed on"] = await gallery.ask("One that is handed on")
+    to_owner = {"user_id": gallery.on.services.account.user_id, "note": f"{RTL} {LONG}"}
+    await ask(ruth.session, "POST", routes.REQUEST_REASSIGN.format(request_id=asked["handed on"]), to_owner)
+    made = await gallery.call("POST", routes.LOOPS, {"name": f"Climbs {RTL}", "icon": "lock"})
+    steps = [{"raise_priority_to": "high", "extend_minutes": 5},
+             {"to_loop": gallery.loop_id, "raise_priority_to": "critical"}]  # fmt: skip
+    person = Person(gallery.on.services.account.user_id, "Owner", Channel.INBOX)
+    ladder = Ladder.model_validate({"steps": steps})
+    await gallery.on.services.lifecycle.set_ladder(person, made["loop"]["id"], ladder)
+    for name, reasons in {"on a ladder": [], "escalated": [LONG], "escalated here": [RTL, LONG]}.items():
+        asked[name] = await gallery.ask(f"One that is {name}", loop_id=made["loop"]["id"])
+        for reason in reasons:
+            path = routes.REQUEST_ESCALATE.format(request_id=asked[name])
+            await ask(owner.session, "POST", path, {"reason": reason})
 
 
 def token_of(page: str) -> str:

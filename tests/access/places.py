@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from playwright.async_api import Page
 
-from tests.access.gallery import LONG, NEWCOMER, OWNER, REVIEWER, STRANGER, VIEWER, Gallery
+from tests.access.gallery import LONG, NEWCOMER, OWNER, REVIEWER, RTL, STRANGER, VIEWER, Gallery
 from tests.inbox.test_answers import TYPES, give
 
 Reach = Callable[[Gallery, Page], Awaitable[object]]
@@ -34,13 +34,13 @@ class Place:
     nightly: bool = False
 
     def address(self, gallery: Gallery) -> str:
-        """Where it is on this server."""
+        """Where it is on this server, without its origin."""
         values = {name.replace(" ", "_"): value for name, value in (gallery.asked | gallery.held).items()}
-        return gallery.origin + self.path.format(loop_id=gallery.loop_id, **values)
+        return self.path.format(loop_id=gallery.loop_id, **values)
 
     async def reach(self, gallery: Gallery, page: Page) -> None:
         """Bring the page there."""
-        answer = await page.goto(self.address(gallery))
+        answer = await page.goto(gallery.origin + self.address(gallery))
         assert answer is not None and answer.status == self.status, (self.path, answer and answer.status)
         if self.then is not None:
             await self.then(gallery, page)
@@ -108,6 +108,42 @@ async def _answered_after_a_change(gallery: Gallery, page: Page) -> None:
     await _changed_meanwhile(gallery, page)
     await press(page, "Approve")
     await _everything_open(gallery, page)
+
+
+async def _held(gallery: Gallery, page: Page) -> None:
+    request = await gallery.ask()
+    await gallery.undo_seconds(300)
+    await opened(page, request)
+    await page.fill("#comment", f"{RTL} {LONG}")
+    await press(page, "Approve")
+    await gallery.undo_seconds(0)
+
+
+async def _taken_back(gallery: Gallery, page: Page) -> None:
+    await _held(gallery, page)
+    await press(page, "Undo")
+
+
+async def _an_old_form(gallery: Gallery, page: Page) -> None:
+    request = await gallery.ask()
+    await opened(page, request)
+    await page.fill("#comment", LONG)
+    await gallery.sign_in(REVIEWER)
+    await press(page, "Approve")
+
+
+async def _an_old_name(gallery: Gallery, page: Page) -> None:
+    await gallery.sign_in(REVIEWER)
+    await press(page, "Change the name")
+
+
+async def _some_of_them(gallery: Gallery, page: Page) -> None:
+    asked = [await gallery.ask(f"Move {LONG} to host {number}?") for number in (1, 2, 3)]
+    address = page.url.split("/", 3)
+    await page.goto("/".join([*address[:3], "similar", await gallery.similar(asked[0])]))
+    await page.fill("#comment", f"{RTL} {LONG}")
+    await (await gallery.at_terminal(OWNER)).answer(asked[1], "reject", comment=LONG)
+    await press(page, "Approve")
 
 
 async def _joining_without_a_name(_: Gallery, page: Page) -> None:
@@ -227,6 +263,19 @@ PLACES: dict[str, Place] = {
         name: Place(_one(name), then=_everything_open, nightly=True)
         for name in ("reject", "needs_changes", "multi_select answered", "rating answered", "editable_text answered")
     },
+    **{
+        name: Place(_one(name), then=_everything_open)
+        for name in ("asked back answered", "escalated here")
+    },
+    **{name: Place(_one(name), then=_everything_open, nightly=True) for name in ("asked back", "handed on")},
+    "on a ladder": Place(_one("on a ladder"), OWNER, _everything_open, nightly=True),
+    "escalated": Place(_one("escalated"), OWNER, _everything_open),
+    "handed on, to its person": Place(_one("handed on"), OWNER, _everything_open, nightly=True),
+    "a held answer": Place("/", REVIEWER, _held),
+    "an answer taken back": Place("/", REVIEWER, _taken_back, nightly=True),
+    "some of them": Place("/", REVIEWER, _some_of_them),
+    "an old form": Place("/", REVIEWER, _an_old_form),
+    "an old form elsewhere": Place("/account", REVIEWER, _an_old_name, nightly=True),
     "a viewer at a request": Place(_one("approval"), VIEWER),
     "too late": Place("/", REVIEWER, _too_late),
     "changed meanwhile": Place("/", REVIEWER, _changed_meanwhile),

@@ -6,8 +6,6 @@ that a text brought along, and every text is there to be read.
 
 from __future__ import annotations
 
-import itertools
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,59 +14,15 @@ from urllib.parse import quote
 
 import httpx2
 import pytest
-from playwright.async_api import Page
 
 from hitl_mcp.contract import routes
-from tests.access import looks
 from tests.access.gallery import OWNER, Gallery
+from tests.access.harmless import Marks, Witness, marks_in
 from tests.access.payloads import PAYLOADS
 from tests.access.places import PLACES
 from tests.world import WAIT, Reviewer
 
 pytestmark = pytest.mark.anyio
-
-_TRAP = "window.ranAt = []; window.ran = () => { window.ranAt.push(1); };"
-_ELEMENTS = """() => {
-    const wrong = [];
-    const not = "base, iframe, frame, object, embed, portal, style, template, noscript, math, dialog:not(#keys), audio,"
-        + "video, source, animate, use, foreignObject, marquee, plaintext, xmp, [onerror], [onload], [srcdoc]";
-    for (const it of document.querySelectorAll(not)) wrong.push(`an element: ${it.outerHTML.slice(0, 120)}`);
-    for (const it of document.querySelectorAll("meta[http-equiv], svg script")) wrong.push(it.outerHTML.slice(0, 120));
-    for (const it of document.querySelectorAll("[href], [src], [action], [formaction], [data], [poster]"))
-        for (const name of ["href", "src", "action", "formaction", "data", "poster"]) {
-            if (!it.hasAttribute(name)) continue;
-            const to = new URL(it.getAttribute(name), location.href), ours = to.origin === location.origin;
-            const link = it.matches("a[rel~=noreferrer]") && /^(https?|mailto):$/.test(to.protocol);
-            if (!ours && !link) wrong.push(`leads away: ${it.outerHTML.slice(0, 120)}`);
-        }
-    return wrong.concat(window.ranAt.length ? ["a script ran"] : []);
-}"""
-_READ = """() => {
-    const fields = [...document.querySelectorAll("input, textarea, select, option")];
-    const typed = fields.flatMap((it) => [it.value, it.placeholder ?? ""]);
-    return [document.documentElement.textContent, ...typed].join("\\n");
-}"""
-
-
-@dataclass
-class Marks:
-    """Payloads made recognisable, and which of them were put where somebody must be able to read them."""
-
-    count: Iterator[int] = field(default_factory=itertools.count)
-
-    def of(self, payload: str, most: int = 500) -> str:
-        """The payload with a mark at its end, at most so long."""
-        mark = f" q{next(self.count)}z"
-        return payload[: most - len(mark)] + mark
-
-    def all(self, payloads: Sequence[str], most: int = 500) -> list[str]:
-        """Several."""
-        return [self.of(payload, most) for payload in payloads]
-
-
-def marks_in(*values: Any) -> set[str]:
-    """The marks of whatever was sent."""
-    return set(re.findall(r"q\d+z", json.dumps(values)))
 
 
 @dataclass
@@ -76,10 +30,8 @@ class Stage:
     """A page that tells what payloads cause, and an agent that sends them."""
 
     gallery: Gallery
-    page: Page
-    trouble: looks.Trouble
+    witness: Witness
     marks: Marks = field(default_factory=Marks)
-    wrong: list[str] = field(default_factory=list[str])
 
     async def ask(self, *, client: str = "", **body: Any) -> str:
         """A question of an agent with this name."""
@@ -95,12 +47,10 @@ class Stage:
 
     async def is_harmless(self, path: str, expected: set[str]) -> None:
         """Open a page on which these marks must be readable."""
-        await self.page.goto(self.gallery.origin + path)
-        await self.page.evaluate("for (const it of document.querySelectorAll('details')) it.open = true")
-        found = await self.page.evaluate(_ELEMENTS) + await looks.structure(self.page) + self.trouble.clear()
-        missing = expected - set(re.findall(r"q\d+z", await self.page.evaluate(_READ)))
-        found += [f"{len(missing)} texts are not shown: {sorted(missing)[:5]}"] if missing else []
-        self.wrong += [f"{path}: {line}" for line in found]
+        await self.witness.page.goto(self.gallery.origin + path)
+        missing = expected - set(re.findall(r"q\d+z", await self.witness.look(path)))
+        if missing:
+            self.witness.wrong.append(f"{path}: {len(missing)} texts are not shown: {sorted(missing)[:5]}")
 
 
 def _chunks(size: int) -> list[list[str]]:
@@ -108,13 +58,7 @@ def _chunks(size: int) -> list[list[str]]:
 
 
 async def _on(gallery: Gallery) -> Stage:
-    context = gallery.people[OWNER].context
-    await context.add_init_script(_TRAP)
-    page = await context.new_page()
-    trouble = looks.Trouble(gallery.origin)
-    trouble.watch(page)
-    trouble.watch_requests(context)
-    return Stage(gallery, page, trouble)
+    return Stage(gallery, await Witness.of(gallery.people[OWNER].context, gallery.origin))
 
 
 def _questions(marks: Marks) -> Iterator[tuple[dict[str, Any], set[str]]]:
@@ -188,8 +132,8 @@ async def test_what_an_agent_writes_stays_text(gallery: Gallery) -> None:
             if body.get("response_type") == "editable_text":
                 await _answer(stage, owner, request, number)
     finally:
-        await stage.page.close()
-    assert not stage.wrong, "\n".join(stage.wrong)
+        await stage.witness.page.close()
+    assert not stage.witness.wrong, "\n".join(stage.witness.wrong)
 
 
 async def _answer(stage: Stage, owner: Reviewer, request: str, number: int) -> None:
@@ -218,8 +162,8 @@ async def test_names_of_people_loops_and_keys_stay_text(gallery: Gallery) -> Non
                 request = await gallery.ask("Who asks?", loop_id=loop_id)
                 await stage.is_harmless(f"/requests/{request}", marks_in(loop["name"]))
         await stage.is_harmless("/people", shown)
-        for path in sorted({place.path for place in PLACES.values() if place.who == OWNER}):
-            await stage.is_harmless(path.format(loop_id=gallery.loop_id, **gallery.held), set())
+        for path in sorted({place.address(gallery) for place in PLACES.values() if place.who == OWNER}):
+            await stage.is_harmless(path, set())
     finally:
-        await stage.page.close()
-    assert not stage.wrong, "\n".join(stage.wrong)
+        await stage.witness.page.close()
+    assert not stage.witness.wrong, "\n".join(stage.witness.wrong)
