@@ -7,6 +7,7 @@ handle it inherited.
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import logging
 import logging.handlers
@@ -41,8 +42,11 @@ def main() -> int:
     # the event loop and the writer's thread hand over often; the default of 5 ms would be most of a decision's way
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
+        gc.disable()  # while a thousand modules are loaded it takes a tenth of the start, and there is nothing to free
         from hitl_mcp.service.run import run_until_told
 
+        gc.freeze()
+        gc.enable()
         anyio.run(
             lambda: run_until_told(settings, lambda _: _say({"ready": True}), hosted_by="background"),
             backend_options={"use_uvloop": sys.platform != "win32"},

@@ -19,6 +19,7 @@ from hitl_mcp.contract.ids import is_id
 from hitl_mcp.contract.models import Created, Loop, NewRequest, ReviewRequest
 from hitl_mcp.contract.text import digest
 from hitl_mcp.errors import BadRequest, HITLError, NotAllowed, NotFound
+from hitl_mcp.sdk.which_loop import find_loop
 from hitl_mcp.sdk.aio import AsyncHITLClient
 from hitl_mcp.sdk.endpoint import Endpoint
 from hitl_mcp.sdk.watch import Watch
@@ -145,26 +146,11 @@ class Desk:
         Args:
             argument: the tool's name for what is wanted.
         """
-        with contextlib.suppress(ToolError):
-            return self._chosen(await self.client.list_loops(), wanted, argument)
-        loops = await self.client.list_loops(fresh=True)  # made since the list was remembered
-        return self._chosen(loops, wanted, argument)
-
-    def _chosen(self, loops: list[Loop], wanted: str | None, argument: str) -> Loop:
-        name = wanted or self._loop
-        if name is None and len(loops) == 1:
-            return loops[0]
-        listed = ", ".join(f"{loop.name!r} ({loop.id})" for loop in loops) or "none"
-        if name is None:
-            raise ToolError(f"Say which loop the question goes to, as {argument}. There are: {listed}")
-        exact = [loop for loop in loops if loop.id == name] or [loop for loop in loops if loop.name == name]
-        found = exact or [loop for loop in loops if loop.name.casefold() == name.strip().casefold()]
-        if len(found) != 1:
-            source = argument if wanted else "the setting HITL_LOOP"
-            raise ToolError(
-                f"{source} {name!r} names {len(found) or 'no'} loop{'s' if found else ''}. There are: {listed}"
-            )
-        return found[0]
+        source = argument if wanted or self._loop is None else "the setting HITL_LOOP"
+        try:
+            return await find_loop(self.client, wanted or self._loop, source)
+        except BadRequest as none:
+            raise ToolError(str(none)) from None
 
     async def create(self, ctx: Context[Any, Any], tool: str, loop_id: str, new: NewRequest) -> tuple[Created, Asked]:
         """Create the request, or find the same question of this process (H3)."""

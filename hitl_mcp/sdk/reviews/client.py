@@ -21,7 +21,7 @@ from hitl_mcp.sdk.given import valid
 from hitl_mcp.sdk.plain import plain
 from hitl_mcp.sdk.reviews.building import as_approval, as_form, filled
 from hitl_mcp.sdk.reviews.defaults import default_loop
-from hitl_mcp.sdk.reviews.loops import chosen_loop
+from hitl_mcp.sdk.which_loop import find_loop
 from hitl_mcp.sdk.reviews.models import NewReview, Review, ReviewChange
 from hitl_mcp.sdk.reviews.results import read_review
 from hitl_mcp.sdk.reviews.template import Template
@@ -197,10 +197,7 @@ class Reviews(ABC):
     async def _loop(self, wanted: str | None) -> str:
         if wanted is not None and is_id(wanted):
             return wanted.lower()
-        try:
-            return chosen_loop(await self.list_loops(), wanted)
-        except BadRequest:
-            return chosen_loop(await self.list_loops(fresh=True), wanted)  # made since the list was remembered
+        return (await find_loop(self, wanted)).id
 
     # templates
 

@@ -4,31 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from hitl_mcp.contract.first_generation import decision_word
 from hitl_mcp.contract.ids import is_id
-from hitl_mcp.contract.models import MAX_REQUEST_TEXT, Created, Loop, NewRequest
+from hitl_mcp.contract.models import MAX_REQUEST_TEXT, Created, NewRequest
 from hitl_mcp.contract.states import Kind
 from hitl_mcp.errors import BadRequest
 from hitl_mcp.sdk import calls
 from hitl_mcp.sdk.backend import Backend
 from hitl_mcp.sdk.given import valid
 from hitl_mcp.sdk.plain import plain
-from hitl_mcp.sdk.reviews.loops import chosen_loop
+from hitl_mcp.sdk.which_loop import HasLoops, find_loop
 from hitl_mcp.sdk.reviews.models import PRIORITIES
 
 _OPTIONS = ["Approve", "Reject", "Needs Changes"]
 _AS_IT_IS = ("timeout_seconds", "callback_url", "processing_type", "platform", "platform_version", "tags")
 _SHOWN = ("ai_analysis", "metadata")
-
-
-class HasLoops(Protocol):
-    """What is needed of the client here."""
-
-    async def list_loops(self) -> list[Loop]:
-        """Every loop the key may ask in."""
-        ...
 
 
 def is_first_generation(body: Mapping[str, Any]) -> bool:
@@ -56,7 +48,7 @@ async def create(
         call = calls.create_first_generation(loop, given, once_key)
         call.headers.update(headers)
         return await backend.send(call)
-    loop_id = loop if is_id(loop) else chosen_loop(await loops.list_loops(), loop)
+    loop_id = loop if is_id(loop) else (await find_loop(loops, loop)).id
     return await backend.create(loop_id, valid(NewRequest, as_today(given)), once_key, dict(headers))
 
 
