@@ -24,6 +24,8 @@ from benchmarks import (
     tools_tokens,
     two_reviewers,
     waiting,
+    webhook_first,
+    webhooks,
 )
 
 
@@ -51,6 +53,8 @@ def main() -> None:
         two_reviewers,
         inbox_list,
         inbox_live,
+        webhook_first,
+        webhooks,
     ):
         benchmark.run(quick=quick)
 
