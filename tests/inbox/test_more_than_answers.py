@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from playwright.async_api import Browser, expect
 
+from hitl_mcp.contract import routes
 from hitl_mcp.contract.escalation import Ladder
 from hitl_mcp.contract.states import Channel, Status
+from hitl_mcp.sdk.local import ask
 from hitl_mcp.service.actors import Person
 from tests.inbox.visit import ask_for, browsing, change, now, token_in, visiting
 from tests.service.stage import add_person, stage
@@ -125,6 +129,59 @@ async def test_many_like_requests_are_decided_in_one_gesture_with_their_differen
         assert "2 decisions recorded" in await visit.send("Reject")
         states = [(await now(here, one)).decision for one in asked]
         assert states == ["approved", "rejected", "rejected", "rejected"]
+
+
+def words_from(first: int, count: int = 900) -> str:
+    """Words of one letter each, none of which is in another such text."""
+    return " ".join(chr(first + place) for place in range(count))
+
+
+async def test_texts_that_are_slow_to_compare_are_shown_whole_and_hold_nobody_up(folder: Path) -> None:
+    async with stage(folder) as on, browsing(on.found) as browser:
+        asked = [
+            await ask_for(on, f"Delete {n}?", context={"files": words_from(0x4E00 + 0x800 * n)}) for n in range(8)
+        ]
+        await change(on, asked[7], context={"files": words_from(0xAC00)})
+        with anyio.fail_after(60):
+            there = await browser.get("/")
+            alike = re.search(r"/similar/[0-9a-f]{64}", there.text)
+            assert alike is not None
+            group = await browser.get(alike[0])
+            one = await browser.get(f"/requests/{asked[7].id}")
+        assert group.text.count(words_from(0x4E00)) == 1 + 7, "the first one's, and beside each of the others"
+        assert words_from(0x4E00 + 0x800 * 7) in one.text and words_from(0xAC00) in one.text
+
+
+async def test_a_long_text_of_nothing_but_marks_holds_nobody_up(folder: Path) -> None:
+    async with stage(folder) as on, browsing(on.found) as browser:
+        request = await ask_for(on, "Look at this?", context={"details": "&<\u200b" * 100_000})
+        with anyio.fail_after(60):
+            page = await browser.get(f"/requests/{request.id}")
+        assert page.text.count("&amp;&lt;<mark>U+200B</mark>") == 2 * 100_000, "formatted, and as it was sent"
+
+
+async def test_what_formatting_hides_is_shown_before_many_are_decided(folder: Path) -> None:
+    async with stage(folder) as on, browsing(on.found) as browser:
+        hiding = "| a |\n|---|\n| b | and drop the backups |"
+        for n in (1, 2):
+            await ask_for(on, f"Run job {n}?", context={"details": hiding})
+        there = re.search(r"/similar/[0-9a-f]{64}", (await browser.get("/")).text)
+        assert there is not None
+        page = (await browser.get(there[0])).text
+        assert "and drop the backups" in page and "Formatting hides some of this text" in page
+
+
+async def test_a_request_with_an_exchange_is_decided_with_others_only_by_who_has_looked(folder: Path) -> None:
+    async with stage(folder) as on, browsing(on.found) as browser:
+        asked = [await ask_for(on, f"Delete branch {n}?") for n in (1, 2)]
+        where = routes.REQUEST_ASK.format(request_id=asked[1].id)
+        await ask(on.reviewer.session, "POST", where, {"question": "Is it merged?"})
+        await change(on, asked[1], reviewer_answer="No, and nobody else has it")
+        there = re.search(r"/similar/[0-9a-f]{64}", (await browser.get("/")).text)
+        assert there is not None
+        page = (await browser.get(there[0])).text
+        ticked = {one: f'value="{one}" checked' in page for one in (asked[0].id, asked[1].id)}
+        assert ticked == {asked[0].id: True, asked[1].id: False} and "open it first" in page
 
 
 async def test_with_nothing_ticked_nothing_is_sent(folder: Path) -> None:

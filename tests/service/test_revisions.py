@@ -195,3 +195,14 @@ async def test_a_change_raced_with_an_answer_never_gets_an_answer_to_unseen_word
                 assert (request.revision, request.decided_revision, request.request_text) == (1, 1, "Which colour?")
             else:
                 assert (request.revision, request.response_data, request.request_text) == (2, None, "Other?")
+
+
+async def test_a_request_is_not_changed_without_end(place: Place) -> None:
+    async with stage(place) as on:
+        request_id, much = await asked(on), "y" * 950_000
+        came = [(await change(on, request_id, context={"much": f"{n}{much}"})).status for n in range(6)]
+        assert came == [200] * 5 + [400], "whoever reads it reads all of its changes"
+        refused = await change(on, request_id, priority="high")
+        assert refused.msg == "Request cannot be changed again" and "ask a new one" in str(refused.body)
+        answered = await on.reviewer.answer(request_id, "Green", revision=6)
+        assert answered.response_data == "Green", "what there is can be answered"

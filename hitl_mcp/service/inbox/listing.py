@@ -18,6 +18,7 @@ from hitl_mcp.service.actors import Person
 from hitl_mcp.service.clock import moment
 from hitl_mcp.service.context import Services
 from hitl_mcp.service.inbox import narrowing, view, words
+from hitl_mcp.service.inbox.comparing import Comparing, Pieces
 from hitl_mcp.service.inbox.narrowing import Place
 from hitl_mcp.service.inbox.render import page
 from hitl_mcp.service.inbox.session import visit_of
@@ -45,7 +46,7 @@ class Card:
     is_overdue: bool
     alike: int = 1
     others: list[Card] = field(default_factory=list["Card"])
-    differences: Sequence[tuple[str, str]] = ()
+    differences: Pieces = field(default_factory=Pieces)
 
 
 class Lists:
@@ -128,11 +129,12 @@ def _grouped(found: Sequence[Waiting], sizes: dict[str, int], now: datetime) -> 
     """A card for each request; those that differ only in details stand under the first of them."""
     cards: list[Card] = []
     heads: dict[str, Card] = {}
+    comparing = Comparing()
     for one in found:
         line = words.first_line(one.item.request_text)
         head = heads.get(one.similar) if one.similar is not None else None
         if head is not None:
-            head.others.append(Card(one, line, one.wanted_by <= now, differences=view.compared(head.line, line)))
+            head.others.append(Card(one, line, one.wanted_by <= now, differences=comparing.compared(head.line, line)))
             continue
         card = Card(one, line, one.wanted_by <= now, sizes.get(one.similar or "", 1))
         if one.similar is not None:

@@ -26,6 +26,9 @@ from hitl_mcp.service.inbox.code import CLASSES, coloured
 MAX_MARKDOWN = 12_000
 """Longer text is shown as it is, so that nobody can keep the service busy with rendering."""
 _MAX_NESTING = 60
+_LONG = 8_000
+_PARTS = re.compile(r"(?:<mark>[^<]*</mark>|&[#\w]{1,10};|[^&<]){1,4000}")
+"""Escaped text in parts that can be cleaned one by one."""
 
 _TAGS = {
     *("p", "br", "hr", "em", "strong", "s", "code", "pre", "blockquote", "ul", "ol", "li", "h3", "h4", "h5", "h6"),
@@ -64,7 +67,12 @@ class OwnAddress:
 
 def show(text: str) -> Markup:
     """Plain text as HTML in which invisible characters can be seen."""
-    return Markup(_plain_cleaner.clean(_reveal(escape(text, quote=False))))
+    html = _reveal(escape(text, quote=False))
+    # the cleaner's time grows with the square of what is escaped in one text, and agents write long ones
+    parts = _PARTS.findall(html) if len(html) > _LONG else [html]
+    if sum(map(len, parts)) != len(html):  # something in it is not what we made
+        parts = [html]
+    return Markup("".join(map(_plain_cleaner.clean, parts)))
 
 
 def plain(text: str) -> str:
@@ -93,7 +101,7 @@ def render(text: str, own: OwnAddress) -> Rendered:
     tokens = _md.parse(text) if len(text) <= MAX_MARKDOWN else []
     # past the limit the parser would drop what is nested deeper; the person must see all of it
     if not tokens or any(token.level >= _MAX_NESTING - 2 for token in _all(tokens)):
-        return Rendered(Markup(_cleaner.clean(f"<pre>{_reveal(escape(text, quote=False))}</pre>")))
+        return Rendered(Markup("<pre>") + show(text) + Markup("</pre>"))
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(int(token.tag[1]) + 2, 6)}"  # the page's own headings stand above the agent's

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+import anyio
+import anyio.to_thread
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
@@ -15,6 +18,7 @@ from hitl_mcp.service import keys, loops, rows
 from hitl_mcp.service.clock import maybe_moment, moment
 from hitl_mcp.service.context import Keys, Services
 from hitl_mcp.service.inbox import view, words
+from hitl_mcp.service.inbox.comparing import Comparing
 from hitl_mcp.service.inbox.context import context_of, is_marked
 from hitl_mcp.service.inbox.controls import answer_form
 from hitl_mcp.service.inbox.forms import Typed, text_of
@@ -30,6 +34,8 @@ from hitl_mcp.service.search import waiting
 from hitl_mcp.service.search.people import answerers, guidelines_of, names_of
 from hitl_mcp.service.store.base import Tx
 
+PAGES_AT_ONCE = 4
+"""Pages that are put together beside the event loop: what an agent says may be long, and nobody waits for that."""
 _OTHER = ("whom", "note", "question", "reason")
 
 
@@ -49,6 +55,7 @@ class RequestPage:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._own = own_address(services.keys)
+        self._aside = anyio.CapacityLimiter(PAGES_AT_ONCE)
 
     async def shown(
         self,
@@ -72,11 +79,25 @@ class RequestPage:
         Raises: NotFound when it is of no loop that this person belongs to.
         """
         found = await self._services.store.scan(lambda tx: self._read(tx, visit, request_id))
+        put = partial(self._put_together, found, visit, typed, status, errors, notice, also)
+        return await anyio.to_thread.run_sync(put, limiter=self._aside)
+
+    def _put_together(
+        self,
+        found: dict[str, Any],
+        visit: Visit,
+        typed: Typed | None,
+        status: int,
+        errors: dict[str, str] | None,
+        notice: str | None,
+        also: FormData | None,
+    ) -> Response:
         item: ReviewRequest = found["item"]
         changed = _changes_since(found["history"], typed.revision) if typed is not None and typed.revision else []
         if changed and notice is None and item.status.is_open:
             notice = _("The request was changed after you opened it. Read it again before you decide.")
         held: Held | None = found["held"]
+        comparing = Comparing()
         form = answer_form(item, typed, self._own) if item.status.is_open and held is None else None
         values = found | {
             "text": None if item.type == "text" else render(item.request_text, self._own),
@@ -98,17 +119,17 @@ class RequestPage:
             "answer": view.answer_of(item),
             "closed_at": view.closed_at(item),
             "channel": words.where(item.response_channel),
-            "history": _history(item, found["history"], found["names"], visit),
+            "history": _history(item, found["history"], found["names"], visit, comparing),
             "mine": item.claimed_by == visit.person.user_id,
             "held": None if held is None else view.held_words(item, held),
             "state": f"{item.revision}:{item.status.value}:{item.claimed_by or ''}:{held is not None}",
             "news": _news(item, visit),
-            "changed": view.differences(changed),
+            "changed": view.differences(changed, comparing),
             "errors": errors or {},
             "other": {name: text_of(also, name) if also is not None else "" for name in _OTHER},
             "notice": notice,
         }
-        return page("request.html", status, page="request", visit=visit, request_id=request_id, **values)
+        return page("request.html", status, page="request", visit=visit, request_id=item.id, **values)
 
     def _read(self, tx: Tx, visit: Visit, request_id: str) -> dict[str, Any]:
         row = rows.columns_for(tx, visit.person, request_id)
@@ -139,9 +160,9 @@ def _changes_since(history: Sequence[dict[str, Any]], seen: int) -> list[dict[st
 
 
 def _history(
-    item: ReviewRequest, history: Sequence[dict[str, Any]], names: dict[str, str], visit: Visit
+    item: ReviewRequest, history: Sequence[dict[str, Any]], names: dict[str, str], visit: Visit, comparing: Comparing
 ) -> list[dict[str, Any]]:
-    lines = view.history_lines(item, history, names | {visit.person.user_id: _("You")})
+    lines = view.history_lines(item, history, names | {visit.person.user_id: _("You")}, comparing)
     return [line | {"at": moment(line["at"])} for line in lines]
 
 

@@ -6,8 +6,11 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
+import anyio
+import anyio.to_thread
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -22,11 +25,12 @@ from hitl_mcp.service.actors import Person
 from hitl_mcp.service.clock import moment
 from hitl_mcp.service.context import Services
 from hitl_mcp.service.inbox import view, words
+from hitl_mcp.service.inbox.comparing import Comparing, Pieces
 from hitl_mcp.service.inbox.context import context_of
 from hitl_mcp.service.inbox.controls import answer_form
 from hitl_mcp.service.inbox.forms import Typed, faults, new_answer, read_typed, text_of
 from hitl_mcp.service.inbox.markdown import render
-from hitl_mcp.service.inbox.one import own_address
+from hitl_mcp.service.inbox.one import PAGES_AT_ONCE, own_address
 from hitl_mcp.service.inbox.render import page
 from hitl_mcp.service.inbox.session import Visit, posted, visit_of
 from hitl_mcp.service.inbox.texts import _
@@ -46,14 +50,14 @@ class Like:
     Attributes:
         text: its question against the first one's, word by word.
         context: its context against the first one's; nothing where they are the same.
-        has_more: it has images, files or a form of its own to look at, which this page does not show.
+        has_more: it has images, files or an exchange with its agent to look at, which this page does not show.
         is_taken: somebody else has claimed it.
         is_ticked: it is decided with the others.
     """
 
     item: ReviewRequest
-    text: Sequence[tuple[str, str]]
-    context: Sequence[tuple[str, str]]
+    text: Pieces
+    context: Pieces
     has_more: bool
     is_taken: bool
     is_ticked: bool
@@ -69,6 +73,7 @@ class Similar:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._own = own_address(services.keys)
+        self._aside = anyio.CapacityLimiter(PAGES_AT_ONCE)
 
     def routes(self) -> Sequence[Route]:
         """Where they answer."""
@@ -147,17 +152,31 @@ class Similar:
             }
 
         got = await self._services.store.scan(read)
+        put = partial(self._put_together, got, digest, visit, typed, ticked, status, errors, notice)
+        return await anyio.to_thread.run_sync(put, limiter=self._aside)
+
+    def _put_together(
+        self,
+        got: dict[str, Any],
+        digest: str,
+        visit: Visit,
+        typed: Typed | None,
+        ticked: dict[str, int] | None,
+        status: int,
+        errors: dict[str, str] | None,
+        notice: str | None,
+    ) -> Response:
         found: list[Waiting] = got.pop("found")
         if not found:
             raise NotFound(_("Nothing like this waits any more"))
         first = found[0].item
-        form = answer_form(first, typed, self._own)
+        form, comparing = answer_form(first, typed, self._own), Comparing()
         values = got | {
             "digest": digest,
             "first": first,
             "text": None if first.type == "text" else render(first.request_text, self._own),
             "context": context_of(first, self._own),
-            "likes": [_like(one.item, first, visit.person, ticked) for one in found],
+            "likes": [_like(one.item, first, visit.person, ticked, comparing) for one in found],
             "form": form,
             "titles": {one.key: one.title for one in form.fields},
             "comment": typed.comment if typed is not None else "",
@@ -197,14 +216,16 @@ def _answer(typed: Typed, item: ReviewRequest, revision: int) -> NewAnswer:
     return new_answer(replace(typed, revision=revision), item)
 
 
-def _like(item: ReviewRequest, first: ReviewRequest, person: Person, ticked: dict[str, int] | None) -> Like:
-    same_context = item.context == first.context
+def _like(
+    item: ReviewRequest, first: ReviewRequest, person: Person, ticked: dict[str, int] | None, comparing: Comparing
+) -> Like:
+    contexts = _json(first.context), _json(item.context)
     taken = item.claimed_by is not None and item.claimed_by != person.user_id
-    more = bool(item.images or item.media)
+    more = bool(item.images or item.media or item.reviewer_question)
     return Like(
         item=item,
-        text=view.compared(first.request_text, item.request_text),
-        context=() if same_context else view.compared(_json(first.context), _json(item.context)),
+        text=comparing.compared(first.request_text, item.request_text),
+        context=[] if contexts[0] == contexts[1] else comparing.compared(*contexts),
         has_more=more,
         is_taken=taken,
         is_ticked=(not taken and not more) if ticked is None else item.id in ticked,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,12 +20,12 @@ from hitl_mcp.service.inbox.context import count
 from hitl_mcp.service.inbox.controls import answer_form
 from hitl_mcp.service.inbox.forms import Typed, key_of
 from hitl_mcp.service.inbox.markdown import OwnAddress, leads_to
+from hitl_mcp.service.inbox.comparing import Comparing, Pieces
 from hitl_mcp.service.inbox.texts import N_, _, ngettext
 from hitl_mcp.service.inbox.words import DECISIONS, answer_words, characters, field_words
 from hitl_mcp.service.lifecycle.holding import Held
 from hitl_mcp.service.lifecycle.record import REVISING
 
-MAX_COMPARED = 4_000
 _HAPPENED = {
     "created": N_("{who} asked"),
     "changed": N_("{who} changed it (revision {revision})"),
@@ -51,10 +49,10 @@ _QUOTED = {"reassigned": "note", "asked": "question", "answered_back": "answer",
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One field of a change. `pieces` are (`same` | `old` | `new`, text)."""
+    """One field of a change."""
 
     name: str
-    pieces: Sequence[tuple[str, str]]
+    pieces: Pieces
 
 
 def config_of(request: ReviewRequest) -> ResponseConfig:
@@ -87,7 +85,7 @@ def extent(request: ReviewRequest) -> str:
     return ", ".join(parts)
 
 
-def differences(entries: Sequence[dict[str, Any]]) -> list[Difference]:
+def differences(entries: Sequence[dict[str, Any]], comparing: Comparing) -> list[Difference]:
     """Several changes as one: for each field the oldest and the newest, compared."""
     first: dict[str, Any] = {}
     last: dict[str, Any] = {}
@@ -101,7 +99,7 @@ def differences(entries: Sequence[dict[str, Any]]) -> list[Difference]:
         "response_config": _("Answers"), "default_response": _("Default"),
     }  # fmt: skip
     return [
-        Difference(label, compared(_as_text(name, first.get(name)), _as_text(name, last.get(name))))
+        Difference(label, comparing.compared(_as_text(name, first.get(name)), _as_text(name, last.get(name))))
         for name, label in names.items()
         if name in last and first.get(name) != last.get(name)
     ]
@@ -113,21 +111,6 @@ def _as_text(name: str, value: Any) -> str:
     if value is None:
         return _("none")
     return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
-
-
-def compared(old: str, new: str) -> list[tuple[str, str]]:
-    """Two texts word by word."""
-    if len(old) + len(new) > MAX_COMPARED:
-        return [("old", old), ("same", "\n\n"), ("new", new)]
-    before, after = (re.findall(r"\s+|[^\s]+", text) for text in (old, new))
-    pieces: list[tuple[str, str]] = []
-    for kind, a, b, c, d in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
-        if kind == "equal":
-            pieces.append(("same", "".join(before[a:b])))
-        else:
-            pieces += [("old", "".join(before[a:b]))] if b > a else []
-            pieces += [("new", "".join(after[c:d]))] if d > c else []
-    return pieces
 
 
 def answer_of(item: ReviewRequest) -> str | None:
@@ -184,7 +167,7 @@ def closed_at(request: ReviewRequest) -> datetime:
 
 
 def history_lines(
-    request: ReviewRequest, history: Sequence[dict[str, Any]], names: dict[str, str]
+    request: ReviewRequest, history: Sequence[dict[str, Any]], names: dict[str, str], comparing: Comparing
 ) -> list[dict[str, Any]]:
     """The event log of a request in words, oldest first."""
     agent = request.user_agent or _("The agent")
@@ -206,7 +189,7 @@ def history_lines(
             if words is None
             else _(words).format(who=who, revision=data.get("revision"), whom=whom, loop=data.get("to_loop_name"))
         )
-        parts = differences([data]) if kind in REVISING and "before" in data else []
+        parts = differences([data], comparing) if kind in REVISING and "before" in data else []
         quoted = _QUOTED.get(kind)
         lines.append(
             {"at": entry["at"], "words": said, "differences": parts, "said": data.get(quoted) if quoted else None}

@@ -23,7 +23,7 @@ from hitl_mcp.service.lifecycle.deciding import expire
 from hitl_mcp.service.lifecycle.guards import LIVE, NOT_HELD, STEP, UNCLAIMED
 from hitl_mcp.service.lifecycle.handing import check_assignee
 from hitl_mcp.service.lifecycle.holding import refuse_while_held
-from hitl_mcp.service.lifecycle.record import note
+from hitl_mcp.service.lifecycle.record import check_room, note
 from hitl_mcp.service.lifecycle.reminding import remind_at
 from hitl_mcp.service.lifecycle.seen import view_digest
 from hitl_mcp.service.media import FetchedImage
@@ -178,6 +178,7 @@ def change(tx: Tx, agent: Agent, request_id: str, wanted: RequestChange) -> Revi
     refuse_while_held(kept)
     if before.status not in OPEN:
         raise BadRequest("Request cannot be updated in current state", before.status.value)
+    check_room(tx, request_id)
     given = wanted.model_dump(mode="json", include=wanted.model_fields_set)
     if before.kind is Kind.APPROVAL and given.keys() & {"response_config", "default_response"}:
         raise BadRequest("Validation failed", "the options of an approval cannot be changed")

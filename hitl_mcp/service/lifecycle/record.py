@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, func, insert, select
 
 from hitl_mcp.contract.chain import FIRST, chain_hash, data_hash
 from hitl_mcp.contract.text import canonical
+from hitl_mcp.errors import BadRequest
 from hitl_mcp.service.store.base import Notice, Tx
 from hitl_mcp.service.store.tables import events
 from hitl_mcp.service.webhooks import fan_out
@@ -19,8 +20,28 @@ from hitl_mcp.service.webhooks import fan_out
 REVISING = ("changed", "answered_back", "escalated")
 """Entries that make a new revision. Their data holds `revision`, and `before` and `after` of what became different."""
 
+MOST_CHANGES = 1_000
+MOST_CHANGED = 8 * 1_048_576
+"""Characters that the entries of one request's changes may have before it is changed once more."""
+
+_changed = select(func.count(), func.coalesce(func.sum(func.length(events.c.data)), 0)).where(
+    events.c.request_id == bindparam("request_id"), events.c.type.in_(REVISING)
+)
 _insert = insert(events).returning(events.c.position, fan_out.WANTED)
 _head = select(events.c.hash).where(events.c.request_id == bindparam("request_id"), events.c.seq == bindparam("seq"))
+
+
+def check_room(tx: Tx, request_id: str) -> None:
+    """Every reader of a request reads its whole log, so nobody makes one without end.
+
+    Raises: BadRequest when a request was changed as often, or as much, as one may be.
+    """
+    changes, length = tx.connection.execute(_changed, {"request_id": request_id}).one()
+    if changes >= MOST_CHANGES or length >= MOST_CHANGED:
+        raise BadRequest(
+            "Request cannot be changed again",
+            f"its changes are {changes}, with {length} characters. Withdraw it, and ask a new one",
+        )
 
 
 def note(tx: Tx, request_id: str, seq: int, kind: str, actor: str, data: dict[str, Any]) -> None:
