@@ -241,6 +241,11 @@ async def signed_in(server: Team, chrome: Browser) -> Any:
         ("syslog://", "works on one's own machine only"),
         ("discord://123456789/abcdefghijk?template=/etc/passwd", "The parameter template is not taken"),
         ("jsons://93.184.216.34/x?verify=no", "The parameter verify is not taken"),
+        ("workflows://93.184.216.34/aa/bb/?x=1;verify=no", "The parameter verify is not taken"),
+        ("workflows://93.184.216.34/aa/bb/?%20Verify=no", "The parameter verify is not taken"),
+        ("workflows://93.184.216.34/aa/bb/#?verify=no", "The parameter verify is not taken"),
+        ("matrixs://u:p@93.184.216.34/room", "add the parameter discovery=no"),
+        ("mailtos://u:p@example.com?smtp=93.184.216.34&mode=insecure", "This address sends without TLS"),
         ("json://93.184.216.34/x", "This address sends without TLS. Use jsons://"),
     ],
 )

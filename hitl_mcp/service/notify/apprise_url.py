@@ -12,7 +12,7 @@ import re
 import threading
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import anyio
 import anyio.to_thread
@@ -100,14 +100,20 @@ async def _judge(address: str, plugin: Any, outgoing: Outgoing) -> None:
     kind = urlsplit(address).scheme.lower()
     if kind in _AT_HOME:
         raise BadRequest(f"{kind}:// works on one's own machine only, not on a server that others use")
-    loose = sorted({name.lower() for name, _ in parse_qsl(urlsplit(address).query)} & _REACHING)
+    loose = sorted(_parameters(address) & _REACHING)
     if loose:
         raise BadRequest(f"The parameter {loose[0]} is not taken on a server that others use. Leave it out")
-    if hasattr(plugin, "discovery"):  # Matrix: a server's word on where else to send
-        plugin.discovery = False
+    if getattr(plugin, "discovery", False):  # a server's word on where else to send, which nobody judges
+        raise BadRequest("Name the homeserver itself, and add the parameter discovery=no, on a server that others use")
     for host in _hosts(plugin):
         port = getattr(plugin, "port", None)
         await _judge_host(host, port, plugin, outgoing)
+
+
+def _parameters(address: str) -> set[str]:
+    """The names that Apprise may read as parameters: it takes `;` for `&`, blanks around a name, and any `#`."""
+    named = (unquote(part.partition("=")[0]) for part in re.split("[?&;#]", address)[1:])
+    return {name.strip().lower() for name in named}
 
 
 def _hosts(plugin: Any) -> list[str]:
@@ -129,7 +135,8 @@ async def _judge_host(host: str, port: int | None, plugin: Any, outgoing: Outgoi
         return  # a mail domain and the like, which is never called
     if not plugin.protocol and plugin.service_name != "E-Mail":
         return  # this service speaks TLS only
-    if plugin.secure and plugin.verify_certificate:
+    is_secure = plugin.secure and getattr(plugin, "secure_mode", None) != "insecure"  # mail has a mode of its own
+    if is_secure and plugin.verify_certificate:
         return
     try:
         await outgoing.check(f"http://{named}:{port or 80}/")
