@@ -22,7 +22,8 @@ async def console(settings: Settings) -> AsyncGenerator[Endpoint]:
     """
     if settings.database_url is None:
         need_local(settings, "This command")
-        yield (await LocalService(settings).found_or_started()).console()
+        async with LocalService(settings).during_a_command() as found:
+            yield found.console()
         return
     from hitl_mcp.service.run import CONSOLE, running
 

@@ -11,6 +11,8 @@ import contextlib
 import json
 import subprocess
 import sys
+from collections.abc import AsyncGenerator
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -55,26 +57,29 @@ class LocalService:
 
     async def found_or_started(self) -> Found:
         """The running service of this folder, started when there is none."""
+        async with self.during_a_command() as found:
+            return found
+
+    @contextlib.asynccontextmanager
+    async def during_a_command(self) -> AsyncGenerator[Found]:
+        """As `found_or_started`; and no server takes the folder over from a service just started for this block."""
         found = await find(self._settings.data_dir)
         if found is not None and not _too_old(found):
-            return found
-        lock = FileLock(self._settings.data_dir / START_LOCK, thread_local=False)
+            yield found
+            return
         try:
-            self._settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            await anyio.to_thread.run_sync(lambda: lock.acquire(timeout=START_SECONDS), abandon_on_cancel=True)
+            lock = await start_lock(self._settings.data_dir)
         except Timeout as error:
             raise ServiceNotStarted(
                 "Another process is starting the local service and does not get ready (lock in "
                 f"{self._settings.data_dir}). See `hitl-mcp status`."
             ) from error
-        except OSError as error:  # filelock's Timeout is one too, so it comes first
-            raise ServiceNotStarted(derive.unusable(self._settings.data_dir, error)) from error
         try:
             found = await find(self._settings.data_dir)
             if found is not None and _too_old(found):
                 await end(found)
                 found = None
-            return found or await self._start()
+            yield found or await self._start()
         finally:
             lock.release()
 
@@ -124,6 +129,22 @@ class LocalService:
         problem = await host.start(serve)
         if problem is not None:
             raise ServiceNotStarted(problem)
+
+
+async def start_lock(folder: Path) -> FileLock:
+    """Taken by whoever starts a service of the folder, until others can find it. It ends with its process.
+
+    Raises: Timeout when another goes on starting one, ServiceNotStarted where the folder cannot be used.
+    """
+    lock = FileLock(folder / START_LOCK, thread_local=False)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        await anyio.to_thread.run_sync(lambda: lock.acquire(timeout=START_SECONDS), abandon_on_cancel=True)
+    except Timeout:  # an OSError too, so it comes first
+        raise
+    except OSError as error:
+        raise ServiceNotStarted(derive.unusable(folder, error)) from error
+    return lock
 
 
 def _too_old(found: Found) -> bool:

@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import anyio
+from filelock import FileLock, Timeout
 
-from hitl_mcp.launcher import end
+from hitl_mcp.launcher import end, start_lock
 from hitl_mcp.sdk.endpoint import Endpoint, Fixed
 from hitl_mcp.sdk.local import find
 from hitl_mcp.service.context import Keys, Services
@@ -30,16 +31,34 @@ def serve(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    if settings.database_url is None:
-        await _take_over(settings)
-    await run_until_told(settings, _say, hosted_by=SERVE, mount=mcp_over_http(settings))
+    lock = None if settings.database_url is not None else await _take_over(settings)
+
+    def ready(services: Services) -> None:
+        if lock is not None:
+            lock.release()
+        _say(services)
+
+    try:
+        await run_until_told(settings, ready, hosted_by=SERVE, mount=mcp_over_http(settings))
+    finally:
+        if lock is not None:
+            lock.release()
 
 
-async def _take_over(settings: Settings) -> None:
-    """A command of the operator may have started the folder's local service meanwhile; it yields to the server."""
+async def _take_over(settings: Settings) -> FileLock | None:
+    """The lock under which a folder's service starts: a command that comes meanwhile waits for this one.
+
+    A command may have started the folder's local service before; it yields to the server. Where another goes on
+    starting one, the folder's own lock decides.
+    """
+    try:
+        lock = await start_lock(settings.data_dir)
+    except Timeout:
+        lock = None
     found = await find(settings.data_dir)
     if found is not None and found.state.hosted_by == "background":
         await end(found)
+    return lock
 
 
 def mcp_over_http(settings: Settings) -> Mount:

@@ -164,7 +164,7 @@ async def running(
         courier = _courier(services, storage) if hosted_by != CONSOLE else None
         mcp = await stack.enter_async_context(mount(keys)) if mount is not None else None
         app: ASGIApp = Measured(create_app(services, mcp), metrics.process)
-        server = _server(LoggedRequests(app) if hosted_by == SERVE else app)
+        server = _server(LoggedRequests(app, services.trusted_proxies) if hosted_by == SERVE else app)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(feed.run)
             tasks.start_soon(timers.run)

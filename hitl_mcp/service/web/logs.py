@@ -11,10 +11,14 @@ import re
 import secrets
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from pythonjsonlogger.json import JsonFormatter
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from hitl_mcp.service.web.origins import Network, caller_of
 
 log = logging.getLogger("hitl_mcp.access")
 
@@ -30,10 +34,12 @@ class LoggedRequests:
 
     Args:
         app: what is served.
+        trusted: the operator's proxies, whose word on the caller's address is taken.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, trusted: Sequence[Network] = ()) -> None:
         self._app = app
+        self._trusted = trusted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -60,7 +66,7 @@ class LoggedRequests:
                 "path": _SECRET_PARTS.sub(r"/\1/...", scope["path"]),
                 "status": status,
                 "ms": round((time.perf_counter() - started) * 1000, 1),
-                "client": (scope.get("client") or ("",))[0],
+                "client": caller_of(HTTPConnection(scope), self._trusted),
             }
             log.info("%(method)s %(path)s %(status)s", facts, extra=facts)
             request_id.reset(token)

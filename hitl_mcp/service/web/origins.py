@@ -1,4 +1,4 @@
-"""Where a call comes from, for limits on guessing."""
+"""Where a call comes from, for limits on guessing and for the log."""
 
 from __future__ import annotations
 
@@ -23,19 +23,22 @@ def networks(names: Sequence[str]) -> tuple[Network, ...]:
 
 
 def origin_of(connection: HTTPConnection, trusted: Sequence[Network]) -> str:
-    """The address of the caller: what the nearest proxy that the operator does not run, or the socket, names.
+    """Where the caller is, for a limit: of an IPv6 address the network of 64 bits, which is what one subscriber has."""
+    here = caller_of(connection, trusted)
+    try:
+        address = ip_address(here)
+    except ValueError:
+        return here
+    return str(ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
 
-    Of an IPv6 address the network of 64 bits counts, which is what one subscriber has.
-    """
+
+def caller_of(connection: HTTPConnection, trusted: Sequence[Network]) -> str:
+    """The address of the caller: what the nearest proxy that the operator does not run, or the socket, names."""
     here = connection.client.host if connection.client is not None else ""
     hops = [part.strip() for line in connection.headers.getlist("x-forwarded-for") for part in line.split(",")]
     while hops and _is_within(here, trusted):
         here = hops.pop()
-    try:
-        address = ip_address(here)
-    except ValueError:
-        return here[:64]
-    return str(ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
+    return here[:64]
 
 
 def _is_within(name: str, trusted: Sequence[Network]) -> bool:
