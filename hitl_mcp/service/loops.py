@@ -35,6 +35,9 @@ _all = (
 )
 _of_person = _all.where(or_(loops.c.creator_id == bindparam("user_id"), loops.c.id.in_(JOINED)))
 _one = _all.where(loops.c.id == bindparam("loop_id"))
+# Where units run side by side, a loop in which something is asked is not archived before that unit has ended, and one
+# that is being archived is asked in by nobody. A plain update of its row would wait for neither.
+_KEPT_IN_USE: Any = {"read": True, "key_share": True, "of": loops}
 _where_to_ask = select(
     loops.c.creator_id,
     loops.c.allow_client_answers,
@@ -49,7 +52,13 @@ _where_to_ask = select(
     .exists()
     .label("has_channels"),
     loops.c.ladder.is_not(None).label("has_ladder"),
-).where(loops.c.id == bindparam("loop_id"), loops.c.archived_at.is_(None))
+).where(loops.c.id == bindparam("loop_id"), loops.c.archived_at.is_(None)).with_for_update(**_KEPT_IN_USE)
+_in_use = (
+    select(loops.c.id)
+    .where(loops.c.id == bindparam("loop_id"), loops.c.archived_at.is_(None))
+    .with_for_update(**_KEPT_IN_USE)
+)
+_for_itself = select(loops.c.id).where(loops.c.id == bindparam("loop_id")).with_for_update()
 _open_in = select(func.count()).where(
     requests.c.loop_id == bindparam("loop_id"), IS_OPEN, requests.c.timeout_at > bindparam("now")
 )
@@ -150,6 +159,11 @@ def before_asking(tx: Tx, agent: Agent, loop_id: str, most: int) -> Place:
     return Place(int(row.reached), int(row.ahead), taken, bool(row.has_channels), bool(row.has_ladder))
 
 
+def keep_in_use(tx: Tx, loop_id: str) -> bool:
+    """Whether a loop is in use; nobody archives it before this unit has ended."""
+    return tx.connection.execute(_in_use, {"loop_id": loop_id}).first() is not None
+
+
 def client_answers(tx: Tx, loop_id: str) -> bool | None:
     """Whether a person has said that this loop takes answers from clients (H7). No API key changes it."""
     said = tx.connection.execute(select(loops.c.allow_client_answers).where(loops.c.id == loop_id)).scalar()
@@ -199,7 +213,7 @@ def archive(tx: Tx, agent: Agent, loop_id: str) -> dict[str, Any]:
 
 def close(tx: Tx, loop_id: str) -> int:
     """Mark a loop as archived; returns how many of its requests are open, for which the caller undoes it."""
-    # the update comes first: on a database with several writers it keeps new requests of this loop waiting
+    tx.connection.execute(_for_itself, {"loop_id": loop_id})  # waits for those that ask in it, and keeps new ones waiting
     done = update(loops).where(loops.c.id == loop_id, loops.c.archived_at.is_(None)).values(archived_at=tx.now)
     tx.connection.execute(done)
     return int(tx.connection.execute(_open_in, {"loop_id": loop_id, "now": tx.now}).scalar_one())

@@ -47,9 +47,17 @@ _climb = (
 _climb_by_person = _climb.where(FREE_FOR_ME, MINE_TO_ANSWER)
 _due = select(requests.c.id).where(requests.c.escalate_at <= bindparam("now")).limit(BATCH)
 _nearest = select(func.min(requests.c.escalate_at)).where(requests.c.escalate_at.is_not(None))
-_move = update(requests).where(requests.c.id == bindparam("request_id")).values(escalate_at=bindparam("then"))
+_move = (
+    update(requests)
+    .where(requests.c.id == bindparam("request_id"), requests.c.seq == bindparam("seen"))
+    .values(escalate_at=bindparam("then"))
+)
 _open_in = (
-    select(requests.c.id).where(requests.c.loop_id == bindparam("loop_id"), rows.IS_OPEN).limit(RESCHEDULED_AT_ONCE)
+    select(requests.c.id)
+    .where(requests.c.loop_id == bindparam("loop_id"), rows.IS_OPEN)
+    .order_by(requests.c.id)
+    .limit(RESCHEDULED_AT_ONCE)
+    .with_for_update()
 )
 _begin = (
     update(requests)
@@ -112,6 +120,8 @@ def _taken(tx: Tx, row: rows.Columns, cause: Cause) -> bool:
     state: dict[str, Any] = climbing.state_of(row)
     found = None if ladder is None else climbing.next_step(ladder, state["step"], row["priority"])
     to_loop = None if found is None else climbing.goes_to(tx, row, found.step)
+    if to_loop is not None and to_loop != row["loop_id"] and not loops.keep_in_use(tx, to_loop):
+        to_loop = None  # it was archived in this moment
     if ladder is None or found is None or to_loop is None:
         if cause.person is None:
             return False
@@ -178,24 +188,25 @@ def escalate_due(tx: Tx) -> int:
 def _dealt_with(tx: Tx, request_id: str) -> bool:
     row = rows.find(tx, request_id)
     if row["held_until"] is not None and row["held_until"] > tx.now:
-        return _moved(tx, request_id, row["held_until"])
+        return _moved(tx, row, row["held_until"])
     if not rows.is_open(row, tx.now) or row["escalation"] is None:
-        return _moved(tx, request_id, None)
+        return _moved(tx, row, None)
     ladder = ladders.of_loop(tx, row["loop_id"])
     state = climbing.state_of(row)
     found = None if ladder is None else climbing.next_step(ladder, state["step"], row["priority"])
     if found is None or climbing.goes_to(tx, row, found.step) is None:
-        return _moved(tx, request_id, None)
+        return _moved(tx, row, None)
     until = row["claim_expires_at"]
     if found.step.unless_claimed and row["status"] == "claimed" and until > tx.now:
-        return _moved(tx, request_id, until if until < row["timeout_at"] else None)
+        return _moved(tx, row, until if until < row["timeout_at"] else None)
     # steps by time are due later than the one before them was taken
     rule = "nobody_reachable" if row["escalate_at"] == state["since"] else "time"
     return _taken(tx, row, Cause(SYSTEM, rule=rule))
 
 
-def _moved(tx: Tx, request_id: str, then: int | None) -> bool:
-    tx.connection.execute(_move, {"request_id": request_id, "then": then})
+def _moved(tx: Tx, row: rows.Columns, then: int | None) -> bool:
+    """Look again at another time; not where something has happened to the request since it was read."""
+    tx.connection.execute(_move, {"request_id": row["id"], "seen": row["seq"], "then": then})
     return True
 
 
@@ -209,7 +220,7 @@ def apply_ladder(tx: Tx, loop_id: str) -> None:
     for request_id in tx.connection.execute(_open_in, {"loop_id": loop_id}).scalars().all():
         row = rows.find(tx, request_id)
         if row["escalation"] is not None:
-            _moved(tx, request_id, climbing.rescheduled(tx, row))
+            _moved(tx, row, climbing.rescheduled(tx, row))
             continue
         begun = climbing.started(tx, loop_id, row, told_anyhow=True)
         if begun:
