@@ -16,7 +16,7 @@ class Agent:
         client: which program asks, in its own words.
         scopes: what the key was granted.
         loop_ids: the only loops it reaches, or None.
-        by_token: it came with a short-lived token of the key, as from a web page.
+        token: marks the short-lived token of the key that it came with, as from a web page.
     """
 
     api_key_id: str
@@ -25,7 +25,12 @@ class Agent:
     scopes: frozenset[Scope] = frozenset(DEFAULT_SCOPES)
     loop_ids: frozenset[str] | None = None
     email: str | None = None
-    by_token: bool = False
+    token: str | None = None
+
+    @property
+    def by_token(self) -> bool:
+        """Whether it is a visitor's page, one of many that ask with the same key."""
+        return self.token is not None
 
     @property
     def actor(self) -> str:

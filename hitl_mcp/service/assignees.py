@@ -24,7 +24,7 @@ def reach(tx: Tx, agent: Agent, loop_id: str, review: ReviewFacts | None, *, inv
     Args:
         inviting: False where nothing new was asked.
     """
-    if review is None or not review.assignees:
+    if review is None or not review.assignees or agent.by_token:  # a page's visitor is not told who is in a loop
         return []
     there = {member.email: member.status for member in members.of_loop(tx, loop_id)}
     notes: list[str] = []

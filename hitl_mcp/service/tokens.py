@@ -67,7 +67,8 @@ _by_hash = (
 
 def find(tx: Tx, secret: str) -> Known | None:
     """The living token with this secret; it has no more than its key has now."""
-    row = tx.connection.execute(_by_hash, {"token_hash": hashed(secret)}).first()
+    mark = hashed(secret)
+    row = tx.connection.execute(_by_hash, {"token_hash": mark}).first()
     if row is None or row.expires_at <= tx.now:
         return None
     of_key = ALL_SCOPES if row.key_scopes is None else {Scope(name) for name in json.loads(row.key_scopes)}
@@ -77,7 +78,7 @@ def find(tx: Tx, secret: str) -> Known | None:
         if limit is not None:
             named: frozenset[str] = frozenset(json.loads(limit))
             reached = named if reached is None else reached & named
-    agent = Agent(row.api_key_id, row.user_id, scopes=frozenset(scopes), loop_ids=reached, by_token=True)
+    agent = Agent(row.api_key_id, row.user_id, scopes=frozenset(scopes), loop_ids=reached, token=mark)
     return Known(agent, row.revoked_at is not None, row.expires_at)
 
 

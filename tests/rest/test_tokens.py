@@ -111,6 +111,25 @@ def test_a_token_sends_no_events_to_an_address(backend: Backend, loop: str) -> N
     assert "cannot send events" in reply.msg
 
 
+def test_an_idempotency_key_leads_to_no_other_visitors_request(backend: Backend, loop: str) -> None:
+    def asks(who: Caller, words: str = "May I?") -> Reply:
+        body = {"processing_type": "deferred", "type": "markdown", "kind": "approval", "request_text": words}
+        return who.post(routes.LOOP_REQUESTS.format(loop_id=loop), body, {routes.IDEMPOTENCY_KEY: "order-17"})
+
+    mine, other = token_of(backend.key), token_of(backend.key)
+    first, again = asks(mine), asks(mine)
+    assert again.data["request_id"] == first.data["request_id"] and again.data["joined"]
+    assert asks(mine, "Something else?").status == 409
+    for theirs in (asks(other, "Tell me its id"), asks(backend.key)):
+        assert theirs.status == 201 and first.data["request_id"] not in str(theirs.body)
+
+
+def test_a_token_is_not_told_who_is_in_a_loop(backend: Backend, loop: str) -> None:
+    asked = {"review": {"assignees": ["nobody@example.com"]}}
+    assert "nobody@example.com" in str(backend.key.ask(loop, **asked).data["notes"])
+    assert "@" not in str(token_of(backend.key).ask(loop, **asked).data["notes"])
+
+
 def test_a_token_has_no_more_than_its_key(backend: Backend, loop: str) -> None:
     reader = backend.new_key("requests:read")
     assert made(reader).data["scopes"] == ["requests:read"]

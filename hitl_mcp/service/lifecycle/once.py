@@ -53,7 +53,8 @@ def earlier(tx: Tx, agent: Agent, key: str, asked: str) -> Earlier | None:
 
     Raises: Conflict when it was used for another question (H1).
     """
-    found = tx.connection.execute(_find, {"agent_key": agent.api_key_id, "once_key": key}).first()
+    kept = _kept(agent, key)
+    found = tx.connection.execute(_find, {"agent_key": agent.api_key_id, "once_key": kept}).first()
     if found is None:
         return None
     row = rows.find(tx, found.request_id)
@@ -72,14 +73,19 @@ def earlier(tx: Tx, agent: Agent, key: str, asked: str) -> Earlier | None:
     if _within(span, tx.now, since):
         return Earlier(request, repeat=repeat)
     # only this one: where units run side by side, another may have let the key stand for a newer one meanwhile
-    tx.connection.execute(_forget, {"agent_key": agent.api_key_id, "once_key": key, "for_request": found.request_id})
+    tx.connection.execute(_forget, {"agent_key": agent.api_key_id, "once_key": kept, "for_request": found.request_id})
     return None
 
 
 def remember(tx: Tx, agent: Agent, key: str, asked: str, request_id: str) -> None:
     """Let the key stand for a new request. Of two that do so at once one fails on the key, runs again, and finds it."""
-    entry = {"api_key_id": agent.api_key_id, "key": key, "digest": asked, "request_id": request_id}
+    entry = {"api_key_id": agent.api_key_id, "key": _kept(agent, key), "digest": asked, "request_id": request_id}
     tx.connection.execute(_insert, entry)
+
+
+def _kept(agent: Agent, key: str) -> str:
+    """As it is kept: visitors of a page, with tokens of one key, must not find each other's requests by a guess."""
+    return key if agent.token is None else digest([agent.token, key])
 
 
 def _asks_otherwise(tx: Tx, request_id: str) -> bool:
