@@ -37,6 +37,10 @@ QUIET_SECONDS = 1.0
 """Who begins to listen is told of changes from then on; what came before is in the rows, and at most this much of it
 comes along."""
 BATCH = 100
+MOST_UNREAD = 1_000
+"""Changes that are kept for a stream whose reader is slow, or asleep."""
+WHOLE_UNREAD = 20
+"""Of them those that are kept with their request."""
 CLOSING = ("completed", "timeout", "cancelled")
 
 _entries: Select[*tuple[Any, ...]] = select(
@@ -64,11 +68,29 @@ class _News:
 
 @dataclass(slots=True, eq=False)
 class Subscription:
-    """One open stream. `api_key_id` limits it to one agent's requests; without it everything is seen."""
+    """One open stream. `api_key_id` limits it to one agent's requests; without it everything is seen.
+
+    Attributes:
+        lost: it was read too slowly, and the oldest changes were let go; whoever needs each of them begins anew.
+    """
 
     api_key_id: str | None
     changes: deque[Change] = field(default_factory=deque[Change])
     waiting: anyio.Event = field(default_factory=anyio.Event)
+    lost: bool = False
+
+    def heard(self, change: Change, bare: Change) -> None:
+        """Keep a change until it is read.
+
+        Args:
+            bare: the same without its request, which may be long.
+        """
+        if len(self.changes) >= MOST_UNREAD:
+            self.lost = True
+            self.changes.popleft()
+        whole = self.api_key_id is not None and len(self.changes) < WHOLE_UNREAD
+        self.changes.append(change if whole else bare)
+        self.waiting.set()
 
     async def next_changes(self, seconds: float) -> list[Change]:
         """What has happened since the last call; waits up to `seconds` for something."""
@@ -150,10 +172,10 @@ class Feed:
         self.handed_out += 1
         for event in self._waiters.get(change.request_id, ()):
             event.set()
+        bare = change if change.request is None else change.model_copy(update={"request": None})
         for subscription in self._subscriptions:
             if subscription.api_key_id in (None, api_key_id):
-                subscription.changes.append(change)
-                subscription.waiting.set()
+                subscription.heard(change, bare)
 
     def _news(self, tx: Tx) -> _News:
         known = self._positions

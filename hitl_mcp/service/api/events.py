@@ -57,6 +57,8 @@ async def _stream(services: Services, api_key_id: str, after: int | None) -> Asy
                 seen = missed[-1].position
             while not services.feed.closed:
                 fresh = await news.next_changes(PING_SECONDS)
+                if news.lost:  # who reads too slowly comes again, and reads on from where it was
+                    break
                 if services.store.commits_in_order:  # elsewhere a position says where to resume, not what was sent
                     fresh = [change for change in fresh if change.position > seen]
                     seen = max([seen, *(change.position for change in fresh)])

@@ -75,7 +75,7 @@ class Live:
             heard = time.monotonic()
             while not services.feed.closed:
                 changes = await news.next_changes(PING_SECONDS)
-                if services.feed.closed:
+                if services.feed.closed or news.lost:
                     return
                 if not 0 <= services.clock() - checked < RECHECK_MS:
                     checked = services.clock()
