@@ -33,7 +33,7 @@ from tests.inbox.test_answers import TYPES
 from tests.inbox.test_forms import FIELDS
 from tests.served.pictures import picture_server
 from tests.served.team import Team, team
-from tests.served.visitor import post_office
+from tests.served.visitor import PASSWORD, post_office
 from tests.world import WAIT, Reviewer, SimulatedClock
 
 OWNER, REVIEWER, VIEWER, NEWCOMER, STRANGER = "owner", "reviewer", "viewer", "newcomer", "stranger"
@@ -184,6 +184,9 @@ async def _people(gallery: Gallery) -> None:
             form = {"token": token, "loop": gallery.loop_id, "user": gallery.people[who].user_id}
             assert (await client.post("/people/confirm", data=form)).status_code == 303
         await gallery.sign_in(who)
+    async with gallery.http(VIEWER) as client:
+        form = {"token": token_of((await client.get("/account")).text)} | dict.fromkeys(("new", "again"), PASSWORD)
+        assert (await client.post("/account/password", data=form)).status_code == 200
     viewer = update(members).where(members.c.user_id == gallery.people[VIEWER].user_id).values(role="viewer")
     await gallery.on.services.store.write(lambda tx: tx.connection.execute(viewer) and None)
     gallery.held["user_id"] = gallery.people[REVIEWER].user_id

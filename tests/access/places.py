@@ -214,6 +214,7 @@ PLACES: dict[str, Place] = {
     "a webhook": Place("/webhooks/{webhook_id}", OWNER, _everything_open),
     "the owner's channels": Place("/reach", OWNER, _everything_open),
     "account": Place("/account", then=_everything_open),
+    "account with a password": Place("/account", VIEWER),
     "keys": Place("/keys", OWNER, _everything_open),
     "revoke a key": Place("/keys/{key_id}/revoke", OWNER),
     "loops": Place("/loops", OWNER),

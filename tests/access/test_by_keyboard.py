@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import Any
 
 import pytest
 from playwright.async_api import Page, expect
 
 from hitl_mcp.contract import routes
-from tests.access.gallery import OWNER, REVIEWER, Gallery
+from tests.access.gallery import OWNER, REVIEWER, VIEWER, Gallery
 from tests.inbox.test_answers import TYPES, Type
+from tests.receivers import Receiver, receiving
+from tests.served.visitor import PASSWORD
 
 pytestmark = pytest.mark.anyio
 
 MOST = 80
 _AT = """() => { const it = document.activeElement;
     return { id: it.id, tag: it.localName, type: it.type ?? "", name: it.name ?? "", value: it.value ?? "",
-        words: (it.innerText || it.getAttribute("aria-label") || "").trim() }; }"""
+        words: (it.innerText || it.getAttribute("aria-label") || "").trim().replace(/\\s+/g, " ") }; }"""
 
 
 async def tab_to(page: Page, **wanted: str) -> None:
@@ -157,5 +160,141 @@ async def test_letting_somebody_in(gallery: Gallery) -> None:
         await press(page, words="Let Late Comer in")
         listed = (await gallery.call("GET", path))["members"]
         assert {one["user_id"]: one["status"] for one in listed}[made["member"]["user_id"]] == "active"
+    finally:
+        await page.close()
+
+
+async def _write(page: Page, id: str, text: str) -> None:
+    """Tab to a field and type over what stands there."""
+    await tab_to(page, id=id)
+    await page.keyboard.press("Control+A")
+    await page.keyboard.type(text)
+
+
+async def _pick(page: Page, id: str, words: str) -> None:
+    """Tab to a list of choices and type the beginning of one."""
+    await tab_to(page, id=id)
+    await page.keyboard.type(words)
+    assert (await page.locator(f"#{id} option:checked").inner_text()).startswith(words)
+
+
+async def test_a_loop_is_made_edited_and_somebody_is_invited(gallery: Gallery) -> None:
+    page = await _at(gallery, OWNER, "/loops")
+    try:
+        await press(page, words="New loop")
+        await tab_to(page, words="Make the loop")
+        await page.keyboard.press("Enter")
+        assert await page.evaluate("document.activeElement.id") == "name", "the browser leads to what is missing"
+        await page.keyboard.type("Night shift")
+        await _write(page, "guidelines", "Wake nobody.")
+        await press(page, words="Make the loop")
+        loop_id = page.url.rpartition("/")[2]
+        await press(page, words="Edit this loop")
+        await _write(page, "description", "What happens at night")
+        await _write(page, "undo_seconds", "20")
+        await _pick(page, "allow_client_answers", "refused")
+        await press(page, words="Save")
+        words = await page.inner_text("main")
+        assert "Wake nobody." in words and "for 20 seconds after the click" in words
+        made = (await gallery.call("GET", routes.LOOP.format(loop_id=loop_id)))["loop"]
+        assert (made["name"], made["description"]) == ("Night shift", "What happens at night")
+
+        await _pick(page, "code-role", "viewer")
+        await press(page, words="Make a code")
+        assert "may ask to join as viewer" in await page.inner_text("main")
+        await _write(page, "invite-email", "late@example.com")
+        await _pick(page, "mail-role", "owner")
+        await press(page, words="Send an invitation")
+        assert "late@example.com was sent an invitation as owner" in await page.inner_text("main")
+        await press(page, words="Withdraw late@example.com")
+        assert "late@example.com" not in await page.inner_text("main")
+    finally:
+        await page.close()
+
+
+async def test_a_key_is_made_and_revoked(gallery: Gallery) -> None:
+    page = await _at(gallery, OWNER, "/keys")
+    try:
+        await _write(page, "name", "By keyboard")
+        await tab_to(page, name="scope", value="loops:read")
+        ticked = await page.is_checked("[name=scope][value='loops:read']")
+        await page.keyboard.press("Space")
+        assert await page.is_checked("[name=scope][value='loops:read']") is not ticked
+        await page.keyboard.press("Space")
+        await press(page, words="Make the key")
+        key = await page.inner_text("#key")
+        async with gallery.http(Authorization=f"Bearer {key}") as program:
+            assert (await program.get(routes.LOOPS)).status_code == 200
+            await press(page, words="I have copied them")
+            assert key not in await page.content()
+            await press(page, words="Revoke By keyboard")
+            await press(page, words="Keep it")
+            await press(page, words="Revoke By keyboard")
+            await press(page, words="Revoke the key")
+            assert await page.locator("a", has_text="Revoke By keyboard").count() == 0
+            gallery.clock.move(3)  # "within two seconds"
+            assert (await program.get(routes.LOOPS)).status_code == 401
+    finally:
+        await page.close()
+
+
+async def test_changing_ones_account(gallery: Gallery) -> None:
+    former = gallery.people[VIEWER].session
+    await gallery.sign_in(VIEWER)
+    page = await _at(gallery, VIEWER, "/account")
+    try:
+        await _write(page, "name", "Vic by keyboard")
+        await press(page, words="Change the name")
+        assert "Vic by keyboard" in await page.inner_text("header")
+        sessions = page.locator("#sessions ~ ul li")
+        before = await sessions.count()
+        await press(page, words="End it")
+        assert await sessions.count() == before - 1
+        await _write(page, "current", "not this one at all")
+        await _write(page, "new", "six white swans")
+        await _write(page, "again", "six white swans")
+        await press(page, words="Change the password")
+        assert "The current password is another one" in await page.inner_text("main")
+        for field, text in {"current": PASSWORD, "new": "six white swans", "again": "six white swans"}.items():
+            await _write(page, field, text)
+        await press(page, words="Change the password")
+        assert "The password was set" in await page.inner_text("main")
+        assert await sessions.count() == 1
+        async with gallery.http() as client:
+            form = {"email": "viewer@example.com", "password": "six white swans"}
+            assert (await client.post("/sign-in/password", data=form)).status_code == 200
+            out = await client.get("/account", headers={"Cookie": f"hitl_session={former}"})
+            assert out.status_code == 401, "a session that was ended is"
+    finally:
+        await page.close()
+
+
+@pytest.fixture
+def there() -> Generator[Receiver]:
+    """Somebody else's web server."""
+    with receiving() as opened:
+        yield opened
+
+
+async def test_a_webhook_is_added_tried_and_removed(gallery: Gallery, there: Receiver) -> None:
+    page = await _at(gallery, OWNER, "/webhooks")
+    try:
+        await _write(page, "url", f"http://127.0.0.1:{there.port}/keyboard")
+        await tab_to(page, name="events", value="request.completed")
+        await page.keyboard.press("Space")
+        await _write(page, "description", "By keyboard")
+        await press(page, words="Add")
+        words = await page.inner_text("main")
+        assert "whsec_" in words and "request.completed" in words and "By keyboard" in words
+        await press(page, words="Send a test")
+        assert (await there.next(1))[0].path == "/keyboard"
+        await press(page, words="Look again")
+        assert "webhook.test" in await page.inner_text(".sent")
+        await press(page, words="Disable")
+        assert "disabled" in (await page.inner_text("main")).lower()
+        await tab_to(page, words="Remove this webhook")
+        await page.keyboard.press("Enter")
+        await press(page, words="Remove it")
+        assert "By keyboard" not in await page.inner_text("main")
     finally:
         await page.close()
