@@ -86,6 +86,9 @@ async def test_a_request_is_handed_to_somebody_who_answers_in_its_loop(folder: P
         assert (await on.agent.get_request(request_id)).assigned_to == grace
         refused = await browser.post(f"/requests/{request_id}/hand", data=form | {"whom": "f" * 24, "note": "mine"})
         assert refused.status_code == 422 and "mine</textarea>" in refused.text
+        again = await browser.post(f"/requests/{request_id}/hand", data=form | {"note": "One thing more"})
+        assert again.status_code == 422 and "Choose whom the note is for" in again.text
+        assert "One thing more</textarea>" in again.text, "a note that would reach nobody is not lost"
         forged = await browser.post(f"/requests/{request_id}/hand", data=form | {"token": "x"})
         assert forged.status_code == 403
 

@@ -124,6 +124,9 @@ class Requests:
                 wanted = Reassignment.model_validate(given)
             except ValidationError:
                 raise BadRequest(_("Choose who it is handed to, and write at most 2,000 characters")) from None
+            now = await self._services.store.read(lambda tx: rows.find_for(tx, visit.person, request_id))
+            if wanted.note and now.assigned_to == wanted.user_id:
+                raise BadRequest(_("Choose whom the note is for: nothing changes by this, so nobody would read it"))
             return await self._acts.reassign(visit.person, request_id, wanted.user_id, wanted.note)
 
         return await self._done(request, act)
