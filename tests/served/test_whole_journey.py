@@ -1,4 +1,6 @@
-"""A team begins: from a fresh server to decisions, in two real browsers, the owner's desktop and a reviewer's phone.
+"""A team begins: from a fresh server to decisions, in real browsers: the owner's desktop, a reviewer's phone.
+
+Around them stand a mail server, a webhook's receiver and a chat, which get what really goes out.
 
 `HITL_TEST_SCREENSHOTS=docs pytest tests/served/test_whole_journey.py` renews the pictures of docs/team.md and
 docs/operating.md; what else it shows goes there as `journey-*.png`, which nothing commits.
@@ -6,30 +8,30 @@ docs/operating.md; what else it shows goes there as `journey-*.png`, which nothi
 
 from __future__ import annotations
 
-import os
 import re
-from dataclasses import dataclass
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, ViewportSize, expect
+from playwright.async_api import ViewportSize, expect
+from pydantic import SecretStr
 
 from hitl_mcp.contract import routes
 from hitl_mcp.contract.models import ReviewRequest
 from hitl_mcp.contract.outcome import outcome_of
 from hitl_mcp.sdk.aio import AsyncHITLClient
 from hitl_mcp.sdk.endpoint import Fixed
+from hitl_mcp.webhooks import WebhookHandler
 from tests.browser import browser
+from tests.receivers import Receiver, receiving
+from tests.served.person import WANTED, Person
 from tests.served.pictures import picture_server
-from tests.served.team import Team, team
-from tests.served.visitor import PASSWORD
-from tests.world import WAIT
+from tests.served.team import team
+from tests.served.visitor import PASSWORD, Post, post_office
+from tests.world import WAIT, eventually
 
 pytestmark = pytest.mark.anyio
-
-WANTED = os.environ.get("HITL_TEST_SCREENSHOTS")
-"""Read here, because no test sees a setting of this machine."""
 
 DESK: ViewportSize = {"width": 1200, "height": 800}
 PHONE: ViewportSize = {"width": 390, "height": 844}
@@ -69,63 +71,6 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "ticket 1": {"kind": "approval", "request_text": "Close ticket 812?", "priority": "low"},
     "ticket 2": {"kind": "approval", "request_text": "Close ticket 813?", "priority": "low"},
 }  # fmt: skip
-
-
-@dataclass
-class Person:
-    """Somebody with a browser of their own."""
-
-    on: Team
-    page: Page
-
-    @classmethod
-    async def of(cls, on: Team, chrome: Browser, window: ViewportSize, *, touch: bool = False) -> Person:
-        """A fresh browser profile."""
-        context = await chrome.new_context(viewport=window, has_touch=touch, is_mobile=touch)
-        context.set_default_timeout(WAIT * 1000)
-        return cls(on, await context.new_page())
-
-    async def go(self, path: str) -> None:
-        """Open a page, which has to be there, and to fit."""
-        answer = await self.page.goto(self.on.origin + path)
-        assert answer is not None and answer.status == 200, (path, answer and answer.status)
-        await self.fits()
-
-    async def fits(self) -> None:
-        """Nothing but the navigation's row scrolls sideways, and that row is one."""
-        window = self.page.viewport_size
-        assert window is not None
-        await expect(self.page.locator("html")).to_have_js_property("scrollWidth", window["width"])
-        for row in await self.page.locator(".places ul").all():
-            await expect(row).to_have_css("flex-wrap", "nowrap")
-        for here in await self.page.locator(".places [aria-current]").all():
-            await expect(here).to_be_in_viewport(ratio=0.9)
-
-    async def press(self, name: str) -> str:
-        """Send a form; what the next page says."""
-        async with self.page.expect_navigation() as going:
-            await self.page.get_by_role("button", name=name, exact=True).click()
-        answer = await going.value
-        assert answer.status == 200, await self.words()
-        await self.fits()
-        return await self.words()
-
-    async def words(self) -> str:
-        """What the page says."""
-        return await self.page.locator("main").inner_text()
-
-    async def set_password(self) -> None:
-        """On the Account page."""
-        for field in ("#new", "#again"):
-            await self.page.fill(field, PASSWORD)
-        await self.press("Set the password")
-
-    async def picture(self, name: str, *, whole: bool = True) -> None:
-        """For somebody to look at; with a journey's name what is not for the docs."""
-        if WANTED:
-            await self.page.mouse.move(0, 0)
-            await self.page.evaluate("scrollTo(0, 0)")
-            await self.page.screenshot(path=Path(WANTED) / f"{name}.png", animations="disabled", full_page=whole)
 
 
 async def the_owner_begins(owner: Person) -> str:
@@ -184,6 +129,62 @@ async def a_reviewer_joins(owner: Person, reviewer: Person, loop: str) -> None:
     await reviewer.set_password()
     await reviewer.go("/")
     await reviewer.picture("journey-nothing-waits")
+
+
+async def somebody_is_invited_by_mail(owner: Person, invited: Person, box: Post, loop: str) -> None:
+    """The link goes to their mailbox alone; whom an owner invites is in on accepting."""
+    page = owner.page
+    await owner.go(loop)
+    await page.fill("#invite-email", "mary@example.com")
+    await page.select_option("#mail-role", "viewer")
+    await owner.press("Send an invitation")
+    await owner.picture("journey-invited")
+    link = await box.link(1)
+    assert (await box.letter(1))["To"] == "mary@example.com"
+    assert link.rpartition("/")[2] not in await page.content(), "the code is in the mail only"
+    await invited.go(link)
+    await invited.picture("journey-accept")
+    await invited.page.fill("#name", "Mary Shelley")
+    assert "Welcome to Refunds" in await invited.press("Accept the invitation")
+    await owner.go(loop)
+    await expect(page.get_by_label("Role of Mary Shelley")).to_have_value("viewer")
+
+
+async def a_webhook_is_added(owner: Person, there: Receiver) -> str:
+    """For what is decided; its secret, shown once."""
+    await owner.page.get_by_role("link", name="Webhooks").click()
+    await owner.page.fill("#url", f"http://127.0.0.1:{there.port}/decisions")
+    await owner.page.get_by_label("request.completed").check()
+    await owner.press("Add")
+    await owner.picture("journey-webhook")
+    return await owner.page.locator(".secret code").inner_text()
+
+
+async def a_channel_is_added(reviewer: Person, chat: Receiver) -> None:
+    """On the phone."""
+    await reviewer.page.get_by_role("link", name="Notifications").tap()
+    await reviewer.page.fill("#address", chat.channel)
+    await reviewer.page.fill("#name", "Team chat")
+    async with reviewer.page.expect_navigation():  # it leads past the top of the page, to the channel
+        await reviewer.page.get_by_role("button", name="Add", exact=True).tap()
+    await expect(reviewer.page.locator(".channels")).to_contain_text("Team chat")
+    assert chat.channel not in await reviewer.page.content()
+    await reviewer.picture("journey-phone-channel")
+
+
+async def told_of(there: Receiver, secret: str, chat: Receiver, requests: dict[str, ReviewRequest]) -> None:
+    """The receiver has every decision, signed; the chat has had the critical question, with the way to its page."""
+    genuine = WebhookHandler(secret)
+    events = [genuine.parse_event(post.body, post.headers) for post in await there.next(len(requests))]
+    decided = {event.request_id: event.decision for event in events}
+    assert decided.keys() == {one.id for one in requests.values()}
+    assert decided[requests["limit"].id] == "rejected" and decided[requests["ticket 1"].id] == "approved"
+    limit = requests["limit"]
+
+    async def told() -> bool:
+        return any(limit.id in str(post.said) and limit.request_text in str(post.said) for post in chat.posts)
+
+    await eventually(told)
 
 
 async def a_key_is_made(owner: Person) -> str:
@@ -311,15 +312,20 @@ async def out_and_in(reviewer: Person) -> None:
 
 
 async def test_a_team_begins_asks_and_decides(folder: Path) -> None:
-    async with (
-        browser() as chrome,
-        picture_server() as (pictures, _),
-        team(folder, outgoing_allow="127.0.0.1") as on,
-    ):
+    async with AsyncExitStack() as stack:
+        box = stack.enter_context(post_office())
+        there, chat = stack.enter_context(receiving()), stack.enter_context(receiving())
+        chrome = await stack.enter_async_context(browser())
+        pictures, _ = await stack.enter_async_context(picture_server())
+        mail = SecretStr(box.url)
+        on = await stack.enter_async_context(team(folder, outgoing_allow="127.0.0.1", smtp_url=mail))
         owner = await Person.of(on, chrome, DESK)
         reviewer = await Person.of(on, chrome, PHONE, touch=True)
         loop = await the_owner_begins(owner)
         await a_reviewer_joins(owner, reviewer, loop)
+        await somebody_is_invited_by_mail(owner, await Person.of(on, chrome, DESK), box, loop)
+        secret = await a_webhook_is_added(owner, there)
+        await a_channel_is_added(reviewer, chat)
         key = await a_key_is_made(owner)
         async with AsyncHITLClient.at(Fixed(on.endpoint(key))) as agent:
             requests = await asked(agent, loop.removeprefix("/loops/"), f"{pictures}/parcel.png")
@@ -331,6 +337,7 @@ async def test_a_team_begins_asks_and_decides(folder: Path) -> None:
             await the_owner_looks(owner, reviewer)
             await out_and_in(reviewer)
             ended = {name: await agent.wait_for_decision(one, WAIT) for name, one in requests.items()}
+        await told_of(there, secret, chat, requests)
         assert {name: outcome_of(one).value for name, one in ended.items()} == {
             "limit": "rejected", "orders": "approved", "parcel": "needs_changes", "tone": "answered", "sum": "answered",
             "reply": "answered", "ticket 1": "approved", "ticket 2": "approved",
