@@ -155,7 +155,7 @@ def _raw(config: ValueConfig) -> Any:
             for number, option in enumerate(config.options, 1):
                 click.echo(f"  {number}  {one_line(option.label)}")
             if isinstance(config, SingleSelectConfig):
-                return config.options[click.prompt("Number", type=click.IntRange(1, len(config.options))) - 1].value
+                return _nth(config, click.prompt("Number"))
             numbers = click.prompt("Numbers, separated by commas", default="", show_default=False)
             return [_nth(config, part) for part in numbers.split(",") if part.strip()]
         case RatingConfig():
@@ -179,7 +179,7 @@ def _raw(config: ValueConfig) -> Any:
             return click.prompt("Text", default="", show_default=False)
 
 
-def _nth(config: MultiSelectConfig, part: str) -> str:
+def _nth(config: SingleSelectConfig | MultiSelectConfig, part: str) -> str:
     index = int(part) if part.strip().isdigit() else 0
     if not 1 <= index <= len(config.options):
         raise AnswerRejected("answer", f"{part.strip()!r} is not a number from 1 to {len(config.options)}")

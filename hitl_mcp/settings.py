@@ -162,7 +162,8 @@ def read_settings() -> Settings:
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         name = "HITL_" + "_".join(str(part) for part in fault["loc"]).upper()
-        raise NotConfigured(f"{name}: {fault['msg']}. Change the environment variable {name}, or unset it.") from None
+        words = fault["msg"].removeprefix("Value error, ")
+        raise NotConfigured(f"{name}: {words}. Change the environment variable {name}, or unset it.") from None
 
 
 _KEPT = ("PATH", "HOME", "USER", "LOGNAME", "USERPROFILE", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "TMP", "DISPLAY",

@@ -110,8 +110,9 @@ def test_a_request_is_listed_shown_whole_and_answered_at_the_terminal(folder: Pa
 
 def test_saying_no_to_the_confirmation_sends_nothing(folder: Path) -> None:
     request_id = asked(folder)
-    code, _ = type_into(folder, [("Number", "1"), ("Comment", ""), ("[y/N]", "n")], "respond", request_id)
-    assert code == 1
+    keys = [("Number:", "approve"), ("Number:", "1"), ("Comment", ""), ("[y/N]", "n")]
+    code, shown = type_into(folder, keys, "respond", request_id)
+    assert code == 1 and "'approve' is not a number from 1 to 3" in shown
     assert status_of(folder, request_id)["outcome"] == "pending"
 
 

@@ -65,6 +65,8 @@ def restore(file: Path, yes: bool) -> None:
     from hitl_mcp.service.store.backup import restore as put_back
 
     settings = _on_sqlite("put back", "pg_restore")
+    if not file.exists():
+        raise NotConfigured(f"There is no file {file}. Name a copy that `hitl-mcp backup` has made.")
     found = run(find(settings.data_dir))
     if found is not None and found.state.hosted_by != "background":
         raise NotConfigured(

@@ -108,7 +108,7 @@ def anchor() -> None:
     """Take an anchor now; the service takes one each day."""
     made = run(_asked(routes.ANCHORS, {}))
     if made["outside"]:
-        click.echo(f"Anchored; {made['written']} lines were added to the file outside the database.")
+        click.echo(f"Anchored; {made['written']} new in {made['file']}. Its key lies beside it.")
     else:
         click.echo("Anchored in the database only: set HITL_ANCHOR_DIR to a folder that its owner cannot write.")
 

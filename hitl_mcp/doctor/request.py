@@ -97,6 +97,9 @@ async def _callback(client: AsyncHITLClient, request: ReviewRequest, url: str) -
         return Finding("ok", "callback", f"{url} must be public and answer 200; waiting for the decision works without")
     try:
         sent = await client.list_callbacks(request.id)
+    except NotAllowed:
+        words = f"only the key that asked sees what was sent to {url}: set HITL_API_KEY and HITL_BASE_URL for it"
+        return Finding("warn", "callback", words)
     except HITLError as error:
         return Finding("warn", "callback", f"what was sent to {url} could not be read: {error}")
     if not sent and urlsplit(url).scheme != "https":

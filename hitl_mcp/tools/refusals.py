@@ -10,7 +10,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from hitl_mcp.contract.answers import first_fault
+from hitl_mcp.errors import NotAuthorised, Unreachable
 from hitl_mcp.tools.wording import EXAMPLES, VALUES
+
+
+_CHECKED_BY = "whoever set this MCP server up looks what is wrong with `hitl-mcp doctor`"
 
 
 def explain(tool: str, cause: Exception) -> str:
@@ -22,6 +26,10 @@ def explain(tool: str, cause: Exception) -> str:
     if isinstance(cause, ValidationError):
         where, why = first_fault(cause)
         return f"{'.'.join(where) or 'arguments'}: {why}. Correct it and call {tool} again{_example(tool, where)}"
+    if isinstance(cause, NotAuthorised):
+        return f"The API key is not accepted ({cause}). Nothing was done. Tell the user: {_CHECKED_BY}, and sets a new key."
+    if type(cause) is Unreachable:
+        return f"{str(cause).removesuffix('.')}. Nothing was approved. Try again later; if it goes on, tell the user: {_CHECKED_BY}."
     return str(cause)
 
 

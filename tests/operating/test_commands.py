@@ -39,7 +39,7 @@ async def test_a_log_is_exported_and_verified_and_an_edit_is_found(folder: Path,
         await here.reviewer.answer(made.request_id, "approve", comment="Go")
         clock.move(90)
         code, said = await command(folder, "events", "anchor")
-        assert (code, "1 lines were added" in said) == (0, True), said
+        assert (code, f"1 new in {folder / FILE}" in said) == (0, True), said
         code, said = await command(folder, "events", "export", log)
         assert (code, said) == (0, f"2 entries written to {log}.\n")
         assert "exists already" in (await command(folder, "events", "export", log))[1]

@@ -57,6 +57,7 @@ async def test_a_backup_is_whole_private_and_comes_back(folder: Path, tmp_path: 
         assert "is there already" in await on.run("backup", str(copy), code=2)
         await on.run("keys", "create", "after")
         assert "is in use" in await on.run("restore", "--yes", str(copy), code=2)
+        assert "There is no file" in await on.run("restore", str(copy.with_name("no.db")), code=2)
         await on.stop()
         assert "Restored" in await on.run("restore", "--yes", str(copy))
         listed = await on.run("keys", "list")

@@ -139,12 +139,12 @@ async def test_a_key_is_made_for_oneself_shown_once_and_revoked(folder: Path) ->
         here = await place(on)
         await owner.enter("owner@example.com")
         await viewer.enter("viewer@example.com")
-        made = await owner.post("/keys", expect=200, name="CI <b>bot</b>", scope=["loops:read", "requests:write"],
-                                loop=[here.loop_id])  # fmt: skip
+        scopes = ["loops:read", "requests:write", "webhooks:write"]
+        made = await owner.post("/keys", expect=200, name="CI <b>bot</b>", scope=scopes, loop=[here.loop_id])
         [key] = re.findall(r'id="key">(hitl_live_[\w-]+)<', made.text)
         assert made.headers["Cache-Control"] == "no-store" and "<b>bot" not in made.text
         tested = await ask(on.endpoint(key), "GET", routes.KEY_TEST)
-        assert (tested["permissions"], tested["loop_ids"]) == (["loops:read", "requests:write"], [here.loop_id])
+        assert (tested["permissions"], tested["loop_ids"]) == (scopes, [here.loop_id])
         shown = await owner.text("/keys")
         assert key not in shown and key[:16] in shown
         assert "CI" not in await viewer.text("/keys")

@@ -43,6 +43,8 @@ async def test_no_private_address_is_taken_or_called(place: Place) -> None:
             assert answer.status == 400, url
             assert "user:pass" not in str(answer.body)
         assert "HITL_OUTGOING_ALLOW" in str((await on.wire.send("POST", routes.WEBHOOKS, {"url": PRIVATE[1]})).body)
+        unreadable = await on.wire.send("POST", routes.WEBHOOKS, {"url": "example.com/hook"})
+        assert "url must be an absolute http or https address" in str(unreadable.body)
         asked = await on.ask_approval("Ship it?", callback_url="https://169.254.169.254/latest")
         await on.agent.cancel_request(asked.request_id)
 

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from tests.mcp_http import mcp_client
+from tests.served.team import free_port
 from tests.tools.test_asking import refused, told
-from tests.world import stdio_client
+from tests.world import stdio_client, world
 
 pytestmark = pytest.mark.anyio
 Case = tuple[dict[str, Any], str, str]
@@ -162,3 +163,12 @@ async def test_what_a_model_is_shown_is_short_and_the_shown_schema_is_that_of_th
     for _, _, right in WRONG["ask_human"]:
         for setting in re.findall(r"^'(\w+)':", right):
             assert setting in config["properties"]
+
+
+@pytest.mark.parametrize(("served", "said"), [(True, "The API key is not accepted (Invalid API key)"), (False, "did not")])
+async def test_a_wrong_key_and_a_dead_server_are_told_with_what_to_do(folder: Path, served: bool, said: str) -> None:
+    async with world(folder) as here:
+        url = here.found.address if served else f"http://127.0.0.1:{free_port()}"
+        async with stdio_client(folder, HITL_API_KEY="hitl_live_wrong", HITL_BASE_URL=url) as client:
+            words = refused(await client.call_tool("request_human_approval", approval(wait_seconds=0)))
+    assert said in words and "Nothing was" in words and "hitl-mcp doctor" in words

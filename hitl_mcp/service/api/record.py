@@ -41,7 +41,9 @@ async def create_anchor(console: ConsoleCaller, services: ServicesHere) -> Respo
         written = await services.daily.anchor()
     except OSError as error:
         raise ServiceFault(f"The anchors could not be written outside the database: {error}") from error
-    return reply("Anchor taken", {"written": written, "outside": services.daily.anchors_outside}, status=201)
+    kept = services.daily.anchor_file
+    said = {"written": written, "outside": kept is not None, "file": None if kept is None else str(kept)}
+    return reply("Anchor taken", said, status=201)
 
 
 @router.post(routes.RETENTION)
@@ -49,7 +51,7 @@ async def run_retention(wanted: RetentionRun, console: ConsoleCaller, services: 
     """Empty the closed requests whose time is over, as is done daily; or only count them."""
     retention = services.daily.retention
     if retention is None:
-        raise BadRequest("HITL_RETENTION_DAYS is not set where the service runs, so everything is kept")
+        raise BadRequest("HITL_RETENTION_DAYS is not set where the service runs, so everything is kept. Set it there and start the service again")
     try:
         done = await (retention.due() if wanted.dry_run else retention.run())
     except OSError as error:

@@ -15,6 +15,7 @@ from hitl_mcp.contract.text import storable
 from hitl_mcp.errors import NotAllowed, NotFound
 from hitl_mcp.service import keys, loop_settings, loops
 from hitl_mcp.service.actors import Person
+from hitl_mcp.service.clock import moment
 from hitl_mcp.service.context import Services
 from hitl_mcp.service.inbox.forms import text_of
 from hitl_mcp.service.inbox.render import page
@@ -117,6 +118,7 @@ class KeyPages:
             found = keys.listed(tx, self._whose(visit.person))
             mine = loops.joined(tx, visit.person.user_id)
             return {
+                "now": moment(tx.now),
                 "keys": sorted(found, key=lambda one: one["revoked_at"] is not None),
                 "loops": mine,
                 "loop_names": {loop_id: loops.named(tx, loop_id) for one in found for loop_id in one["loop_ids"] or ()},
@@ -173,5 +175,10 @@ def _scopes() -> list[tuple[Scope, str, str]]:
             Scope.MEMBERS_WRITE,
             _("Invite people into your loops, and remove members"),
             _("It can take reviewers out of your loops. Nobody is let in by it."),
+        ),
+        (
+            Scope.WEBHOOKS_WRITE,
+            _("Register webhooks, as Zapier and hooks of your own do"),
+            _("It can have what is asked with it told to any public address."),
         ),
     ]

@@ -15,6 +15,7 @@ from hitl_mcp.contract.ids import is_id
 from hitl_mcp.contract.teams import Role
 from hitl_mcp.errors import Conflict, NotFound
 from hitl_mcp.service import invitations, leaving, loop_settings, loops, members
+from hitl_mcp.service.clock import moment
 from hitl_mcp.service.context import Services
 from hitl_mcp.service.inbox import words
 from hitl_mcp.service.inbox.forms import text_of
@@ -80,6 +81,7 @@ class LoopPages:
             part = loop_settings.parts_of(tx, visit.person)[loop_id]
             waiting = [one for one in members.newcomers(tx, visit.person) if one["loop"].id == loop_id]
             return {
+                "now": moment(tx.now),
                 "here": loops.found(tx, loop_id),
                 "settings": settings,
                 "part": part,

@@ -42,6 +42,11 @@ class Daily:
         """Whether anchors are kept outside the database."""
         return self._anchor_dir is not None
 
+    @property
+    def anchor_file(self) -> Path | None:
+        """The file of anchors outside the database."""
+        return None if self._anchor_dir is None else self._anchor_dir / anchors.FILE
+
     async def run(self) -> None:
         """Look every ten minutes whether a new day has come, until cancelled."""
         await anyio.sleep(FIRST_SECONDS)

@@ -91,8 +91,10 @@ def _why(fault: Any, field: str, *, of_loop: bool) -> str:
         return f"{field} is required"
     if kind == "extra_forbidden":
         return f"{field} is not taken here"
-    if (kind == "string_pattern_mismatch" and field.endswith(("_url", "callback_url"))) or "_urls" in field:
+    if (kind == "string_pattern_mismatch" and (field == "url" or field.endswith("_url"))) or "_urls" in field:
         return f"{field} must be an absolute http or https address"
+    if kind == "string_pattern_mismatch" and "{24}" in str(fault.get("ctx", {}).get("pattern")):
+        return f"{field} must be an id: 24 characters 0-9 and a-f"
     return f"{field} {str(fault['msg']).removeprefix('Value error, ')}".strip()
 
 
