@@ -189,13 +189,19 @@ def find_for(tx: Tx, person: Person, request_id: str) -> ReviewRequest:
     return view(columns_for(tx, person, request_id), tx.now)
 
 
-def broadcast(tx: Tx, request: ReviewRequest) -> list[Broadcast]:
-    """The members whom a request reached: those who answered for the loop when it was asked."""
+def broadcast(tx: Tx, agent: Agent, request: ReviewRequest) -> list[Broadcast]:
+    """The members whom a request reached: those who answered for the loop when it was asked.
+
+    Where it climbed to is another loop, whose people the key that asked need not know; whoever reads it there knows no
+    others.
+    """
+    climbed = request.escalation.steps if request.escalation is not None else []
+    asked_in = climbed[0].from_loop if climbed and request.api_key_id == agent.api_key_id else request.loop_id
     query = (
         select(members.c.user_id, users.c.email)
         .join(users, users.c.id == members.c.user_id)
         .where(
-            members.c.loop_id == request.loop_id,
+            members.c.loop_id == asked_in,
             members.c.status == "active",
             MAY_ANSWER,
             members.c.joined_at <= int(request.created_at.timestamp() * 1000),
@@ -210,6 +216,9 @@ def broadcast(tx: Tx, request: ReviewRequest) -> list[Broadcast]:
     ]
 
 
+MOST_LISTED = 4 * 1_048_576
+"""Characters that the requests of one page may have together; each alone may have a million."""
+_LONG = ("context", "response_config", "response_data", "media", "review")
 PRIORITY_RANK = case({"critical": 0, "high": 1, "medium": 2, "low": 3}, value=requests.c.priority, else_=4)
 _SORTS: dict[str, tuple[Any, ...]] = {
     "created_at_desc": (requests.c.created_at.desc(), requests.c.id),
@@ -235,7 +244,7 @@ def _has_status(status: Status, now: int) -> Any:
 
 
 def listed(tx: Tx, wanted: RequestFilter, agent: Agent | None = None) -> tuple[list[ReviewRequest], int]:
-    """The requests that match, one page of them, and how many match in all.
+    """The requests that match, one page of them, and how many match in all. A page of long ones ends earlier.
 
     Args:
         agent: only those made with this key; None for everybody's.
@@ -253,7 +262,14 @@ def listed(tx: Tx, wanted: RequestFilter, agent: Agent | None = None) -> tuple[l
         query = query.where(requests.c.loop_id == wanted.loop_id)
     total = tx.connection.execute(select(func.count()).select_from(query.with_only_columns(requests.c.id).subquery()))
     page = query.order_by(*_SORTS[wanted.sort]).limit(wanted.limit).offset(wanted.offset)
-    return [view(columns(row), tx.now) for row in tx.connection.execute(page)], total.scalar_one()
+    found: list[ReviewRequest] = []
+    length = 0
+    for row in tx.connection.execute(page):
+        length += sum(len(getattr(row, name) or "") for name in _LONG)
+        if found and length > MOST_LISTED:  # the reply says where to read on
+            break
+        found.append(view(columns(row), tx.now))
+    return found, total.scalar_one()
 
 
 _is_open = and_(IS_OPEN, requests.c.timeout_at > bindparam("now"))

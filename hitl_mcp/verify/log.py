@@ -182,6 +182,7 @@ def _anchors(lines: Iterable[str], key: bytes | None, since: int, report: Report
     previous, known = FIRST, sorted(chains.items())
     last = max((head[1] for chain in chains.values() for head in chain.heads), default=since)
     report.keyed = key is not None
+    number = 0
     for number, line in enumerate(lines, start=1):
         where = f"anchor {number}"
         try:
@@ -208,6 +209,8 @@ def _anchors(lines: Iterable[str], key: bytes | None, since: int, report: Report
             report.fault(where, "the log is not the one that was anchored: something before it was written anew")
         else:
             report.anchors, report.newest = report.anchors + 1, at
+    if number == 0:
+        report.fault("the anchors", "there are none in their file, although the log was to be checked against them")
 
 
 def _heads_at(chains: list[tuple[str, _Chain]], at: int, position: int) -> Iterable[tuple[str, int, str]]:

@@ -137,6 +137,7 @@ async def test_an_export_is_verified_offline_and_every_edit_is_named(folder: Pat
     assert any("the file ends at" in words for words in said(verify(cut, anchors, key)))
     assert said(verify(lines, anchors, b"another")) == {"was not made with this key"}
     assert "does not follow its predecessor" in said(verify(lines, anchors[1:], key))
+    assert any("there are none in their file" in words for words in said(verify(lines, [], key)))
 
 
 def said(report: Report) -> set[str]:

@@ -66,6 +66,9 @@ async def test_a_reviewer_escalates_and_the_new_loop_answers_what_it_sees(place:
         assert (seen.loop_id, seen.priority, seen.status, seen.revision) == (leads, Priority.CRITICAL, "pending", 2)
         assert (seen.timeout_at - asked.timeout_at).total_seconds() == 300
         assert seen.view_digest != asked.request.view_digest
+        whole = await on.wire.send("GET", routes.REQUEST.format(request_id=asked.request_id))
+        reached = whole.data["request"]["broadcasted_to"]
+        assert len(reached) == 2, "the people of the loop in which it was asked, and none of the leads'"
         last = seen.escalation.steps[-1]
         assert (seen.escalation.level, seen.escalation.of, last.by, last.reason, last.to_loop_name) == (
             1, 1, "Grace", "Above my limit", "Leads",

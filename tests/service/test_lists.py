@@ -149,3 +149,20 @@ async def test_the_guidelines_of_a_loop_stand_on_its_requests(place: Place) -> N
         await on.services.store.write(write)
         page = (await browser.get(f"/requests/{asked.id}")).text
         assert "Guidelines of this loop" in page and "<em>Fridays</em>" in page
+
+
+async def test_a_page_of_long_requests_ends_earlier_and_none_is_missed(place: Place) -> None:
+    async with stage(place) as on:
+        body = {"processing_type": "deferred", "type": "markdown", "kind": "approval", "request_text": "x?"}
+        where, asked = routes.LOOP_REQUESTS.format(loop_id=on.loop_id), set[str]()
+        for _ in range(11):
+            made = await on.wire.send("POST", where, body | {"context": {"much": "y" * 1_000_000}})
+            asked.add(made.data["request_id"])
+        found: list[str] = []
+        offset: int | None = 0
+        while offset is not None:
+            page = (await on.wire.send("GET", f"{routes.REQUESTS}?limit=100&offset={offset}")).data
+            assert 0 < page["count"] < 6 and page["total"] == 11
+            found += [one["id"] for one in page["requests"]]
+            offset = page["pagination"]["next_offset"]
+        assert len(found) == 11 and set(found) == asked

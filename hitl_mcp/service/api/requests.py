@@ -159,7 +159,7 @@ async def get_request(request_id: RequestId, agent: PageReader, services: Servic
 
     def read(tx: Tx) -> tuple[ReviewRequest, list[Broadcast] | None]:
         request = rows.find_readable(tx, agent, request_id)
-        return request, None if agent.by_token else rows.broadcast(tx, request)
+        return request, None if agent.by_token else rows.broadcast(tx, agent, request)
 
     return reply("Request retrieved successfully", whole(*await services.store.read(read)))
 

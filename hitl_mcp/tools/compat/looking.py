@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 Ctx = Context[Reception, Any]
 MAX_PAGE = 100
+SHORTEST_CUT = 3_000_000
+"""A service ends a page of long requests earlier; one with fewer characters ends where the requests do."""
 _LOOKS = ToolAnnotations(read_only_hint=True, open_world_hint=True)
 
 
@@ -102,7 +104,8 @@ async def _page(desk: Desk, given: dict[str, Any], limit: int, offset: int) -> t
     """One page, and whether there is more; the cloud's lists do not always say (contract section 2.5)."""
     look = RequestFilter.model_validate(given | {"limit": min(limit + 1, MAX_PAGE), "offset": offset})
     found = await desk.client.list_requests(look)
-    if limit == MAX_PAGE and len(found) == MAX_PAGE:
-        beyond = look.model_copy(update={"limit": 1, "offset": offset + MAX_PAGE})
+    is_cut = len(found) <= limit and sum(len(one.model_dump_json()) for one in found) >= SHORTEST_CUT
+    if is_cut or (limit == MAX_PAGE and len(found) == MAX_PAGE):
+        beyond = look.model_copy(update={"limit": 1, "offset": offset + len(found)})
         return found, bool(await desk.client.list_requests(beyond))
     return found[:limit], len(found) > limit
