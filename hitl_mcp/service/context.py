@@ -119,6 +119,11 @@ class Services:
     passwords: Passwords = field(default_factory=Passwords)
     trusted_proxies: tuple[Network, ...] = ()
 
+    @property
+    def is_at_home(self) -> bool:
+        """Whether it runs for the user of this machine, whose desktop tells of new questions."""
+        return self.hosted_by in ("background", "stdio")
+
     def stop(self) -> None:
         """Begin to end: finish what is being written, let every stream return."""
         self.stopping.set()

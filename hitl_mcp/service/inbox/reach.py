@@ -174,7 +174,7 @@ class Reach:
             "push_key": web_push.public_key(self._services.keys.proof_secret),
             "is_team": self._services.keys.is_team,
             "public": self._services.keys.public_url is not None,
-            "desktop": not self._services.keys.is_team and user_id == self._services.account.user_id,
+            "desktop": self._services.is_at_home and user_id == self._services.account.user_id,
         }
         return page("reach.html", status, page="reach", visit=visit, **(values | more))
 
