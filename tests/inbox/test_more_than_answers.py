@@ -60,6 +60,8 @@ async def test_the_agent_is_asked_back_and_its_answer_stands_on_the_page(folder:
         await page.fill("#comment", "half a comment")
         await page.get_by_text("Ask the agent back").click()
         await page.fill("#question", "Why <now>?")
+        await visit.send("Claim for 15 minutes")
+        assert await page.input_value("#question") == "Why <now>?", "a claim loses nothing that was begun"
         asked = await visit.send("Ask the agent")
         assert "Why <now>?" in asked and "has not answered yet" in asked
         assert await page.input_value("#comment") == "half a comment"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from pydantic import ValidationError
 from starlette.datastructures import FormData
@@ -17,7 +17,7 @@ from hitl_mcp.errors import AnswerRejected, BadRequest, Conflict, NotFound, Serv
 from hitl_mcp.service import rows
 from hitl_mcp.service.context import Services
 from hitl_mcp.service.inbox.forms import faults, new_answer, read_typed, text_of, typed_again
-from hitl_mcp.service.inbox.one import RequestPage
+from hitl_mcp.service.inbox.one import OTHER, RequestPage
 from hitl_mcp.service.inbox.render import message
 from hitl_mcp.service.inbox.session import Visit, has_token, posted, received, visit_of
 from hitl_mcp.service.inbox.texts import _
@@ -105,7 +105,7 @@ class Requests:
     async def again(self, request: Request) -> Response:
         """The page as it is now, with what was typed. Changes nothing."""
         visit, form = await posted(request, self._services)
-        return await self._page.shown(id_of(request), visit, read_typed(form))
+        return await self._page.shown(id_of(request), visit, read_typed(form), also=form)
 
     async def claim(self, request: Request) -> Response:
         """Take a request for a while."""
@@ -129,7 +129,7 @@ class Requests:
                 raise BadRequest(_("Choose whom the note is for: nothing changes by this, so nobody would read it"))
             return await self._acts.reassign(visit.person, request_id, wanted.user_id, wanted.note)
 
-        return await self._done(request, act)
+        return await self._done(request, act, sent=("whom", "note"))
 
     async def ask_back(self, request: Request) -> Response:
         """Ask the agent before deciding."""
@@ -141,7 +141,7 @@ class Requests:
                 raise BadRequest(_("Write what the agent is to explain, in at most 2,000 characters")) from None
             return await self._acts.ask_back(visit.person, request_id, asked.question)
 
-        return await self._done(request, act)
+        return await self._done(request, act, sent=("question",))
 
     async def escalate(self, request: Request) -> Response:
         """Take the next step of the loop's ladder."""
@@ -153,7 +153,7 @@ class Requests:
                 raise BadRequest(_("Write why it is escalated, in at most 500 characters")) from None
             return await self._acts.escalate(visit.person, request_id, given.reason)
 
-        return await self._done(request, act)
+        return await self._done(request, act, sent=("reason",))
 
     async def undo(self, request: Request) -> Response:
         """Take one's own answer back, as long as that is possible; the form has it again."""
@@ -170,8 +170,14 @@ class Requests:
         notice = _("Your answer was taken back. Nobody has seen it.")
         return await self._page.shown(request_id, visit, typed, notice=notice)
 
-    async def _done(self, request: Request, act: Callable[[Visit, str, FormData], Awaitable[object]]) -> Response:
-        """Do something that is no answer; an answer that was begun stays on the page."""
+    async def _done(
+        self, request: Request, act: Callable[[Visit, str, FormData], Awaitable[object]], *, sent: Collection[str] = ()
+    ) -> Response:
+        """Do something that is no answer; what was begun stays on the page.
+
+        Args:
+            sent: the fields that are used up by it.
+        """
         visit, form = await posted(request, self._services)
         request_id, typed = id_of(request), read_typed(form)
         try:
@@ -182,8 +188,10 @@ class Requests:
             )
         except BadRequest as fault:
             return await self._page.shown(request_id, visit, typed, status=422, notice=f"{fault.message}.", also=form)
-        if not typed.is_empty and await self._is_here(visit, request_id):
-            return await self._page.shown(request_id, visit, typed)
+        left = FormData([(name, text_of(form, name)) for name in OTHER if name not in sent])
+        is_begun = not typed.is_empty or any(text_of(left, name).strip() for name in OTHER if name != "whom")
+        if is_begun and await self._is_here(visit, request_id):
+            return await self._page.shown(request_id, visit, typed, also=left)
         return await self._onward(visit, request_id)
 
     async def _onward(self, visit: Visit, request_id: str) -> Response:

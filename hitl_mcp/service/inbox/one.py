@@ -36,7 +36,8 @@ from hitl_mcp.service.store.base import Tx
 
 PAGES_AT_ONCE = 4
 """Pages that are put together beside the event loop: what an agent says may be long, and nobody waits for that."""
-_OTHER = ("whom", "note", "question", "reason")
+OTHER = ("whom", "note", "question", "reason")
+"""Fields beside the answer, for what is done before one."""
 
 
 def own_address(known: Keys) -> OwnAddress:
@@ -126,7 +127,7 @@ class RequestPage:
             "news": _news(item, visit),
             "changed": view.differences(changed, comparing),
             "errors": errors or {},
-            "other": {name: text_of(also, name) if also is not None else "" for name in _OTHER},
+            "other": {name: text_of(also, name) if also is not None else "" for name in OTHER},
             "notice": notice,
         }
         return page("request.html", status, page="request", visit=visit, request_id=item.id, **values)
