@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, func, insert, select, update
 
 from hitl_mcp.contract.configs import slug
 from hitl_mcp.contract.ids import new_id
 from hitl_mcp.contract.templates import KeptTemplate, NewTemplate, TemplateChange, check_fields
 from hitl_mcp.contract.text import canonical
-from hitl_mcp.errors import Conflict, NotFound
+from hitl_mcp.errors import BadRequest, Conflict, NotFound
 from hitl_mcp.service import loops
 from hitl_mcp.service.actors import Agent
 from hitl_mcp.service.clock import moment
@@ -19,6 +19,8 @@ from hitl_mcp.service.store.base import Tx
 from hitl_mcp.service.store.tables import templates
 
 MAX_SLUG = 200
+MOST_KEPT = 16 * 1_048_576
+"""Characters that the templates of one person have together: each lookup reads all of them."""
 NAMED = 100
 """How many templates a refusal names."""
 
@@ -26,6 +28,7 @@ NAMED = 100
 def create(tx: Tx, agent: Agent, new: NewTemplate) -> KeptTemplate:
     """Keep a new template. Raises: BadRequest for fields that are no form, Conflict for a used key, NotFound (loop)."""
     _check(tx, agent, new.fields, new.loop_id)
+    _check_room(tx, agent)
     mine = templates.c.owner_id == agent.user_id
     if new.key is not None:
         taken = select(templates.c.id).where(mine, templates.c.key == new.key)
@@ -73,6 +76,8 @@ def change(tx: Tx, agent: Agent, wanted: str, given: TemplateChange) -> KeptTemp
     """Change what is given. Raises: NotFound, BadRequest for fields that are no form."""
     before = find(tx, agent, wanted)
     _check(tx, agent, given.fields, given.loop_id)
+    if _length(given.fields, given.settings) > _length(before.fields, before.settings):
+        _check_room(tx, agent, but=before.id)
     values: dict[str, Any] = {"updated_at": tx.now}
     if given.name is not None:
         values |= {"name": given.name, "slug": _short(given.name)}
@@ -90,6 +95,17 @@ def _check(tx: Tx, agent: Agent, fields: list[dict[str, Any]] | None, loop_id: s
     check_fields(fields)
     if loop_id is not None:
         loops.find_visible(tx, agent, loop_id)
+
+
+def _length(*parts: Any) -> int:
+    return sum(len(canonical(part)) for part in parts if part is not None)
+
+
+def _check_room(tx: Tx, agent: Agent, but: str = "") -> None:
+    length = func.coalesce(func.sum(func.length(templates.c.fields) + func.length(templates.c.settings)), 0)
+    others = select(length).where(templates.c.owner_id == agent.user_id, templates.c.id != but)
+    if tx.connection.execute(others).scalar_one() >= MOST_KEPT:
+        raise BadRequest("Too many templates", "change one of those there are with PUT, or give a new one fewer fields")
 
 
 def _short(text: str) -> str:

@@ -146,3 +146,13 @@ def test_a_key_names_one_template(backend: Backend, fresh: Caller) -> None:
     assert refused.data == {"id": template["id"]}
     other = backend.new_key(email=unused())
     assert made(other, key="once")["key"] == "once", "keys are a person's own"
+
+
+def test_the_templates_of_a_person_have_an_end(fresh: Caller) -> None:
+    body = {"name": "Long", "fields": FIELDS, "settings": {"much": "y" * 1_000_000}}
+    came = [fresh.post(routes.TEMPLATES, body) for _ in range(18)]
+    assert came[0].status == 201
+    assert came[-1].refusal[:2] == (400, "Too many templates"), "each lookup reads all of them"
+    known = came[0].data["template"]["id"]
+    shorter = fresh.send("PUT", routes.TEMPLATE.format(template=known), {"settings": {}})
+    assert shorter.status == 200, "and what there is can be made shorter"

@@ -19,6 +19,8 @@ LANGUAGES = frozenset(
 """What is coloured; any other language is shown as it is."""
 CLASSES = frozenset(name for name in STANDARD_TYPES.values() if name)
 MAX_CODE = 12_000
+MAX_LEXED = 1_000
+"""Longer code is not coloured: on twelve thousand letters made for it, some lexers take minutes, and hold everybody up."""
 _DIFF = re.compile(r"^--- .+\n\+\+\+ .+\n@@ -\d+(,\d+)? \+\d+(,\d+)? @@", re.MULTILINE)
 _DIFF_LINE = {"+": "gi", "-": "gd", "@": "gu"}
 
@@ -38,7 +40,7 @@ def coloured(code: str, language: str) -> str | None:
         return None
     if language in ("diff", "patch") or (not language and is_diff(code)):
         return _difference(code)
-    if language not in LANGUAGES:
+    if language not in LANGUAGES or len(code) > MAX_LEXED:
         return None
     try:
         lexer: Lexer = find_lexer_class_by_name(language)(stripnl=False, ensurenl=False)
