@@ -137,9 +137,13 @@ async def start_lock(folder: Path) -> FileLock:
     Raises: Timeout when another goes on starting one, ServiceNotStarted where the folder cannot be used.
     """
     lock = FileLock(folder / START_LOCK, thread_local=False)
-    try:
+
+    def take() -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        await anyio.to_thread.run_sync(lambda: lock.acquire(timeout=START_SECONDS), abandon_on_cancel=True)
+        lock.acquire(timeout=START_SECONDS)
+
+    try:
+        await anyio.to_thread.run_sync(take, abandon_on_cancel=True)
     except Timeout:  # an OSError too, so it comes first
         raise
     except OSError as error:

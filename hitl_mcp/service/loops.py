@@ -38,21 +38,25 @@ _one = _all.where(loops.c.id == bindparam("loop_id"))
 # Where units run side by side, a loop in which something is asked is not archived before that unit has ended, and one
 # that is being archived is asked in by nobody. A plain update of its row would wait for neither.
 _KEPT_IN_USE: Any = {"read": True, "key_share": True, "of": loops}
-_where_to_ask = select(
-    loops.c.creator_id,
-    loops.c.allow_client_answers,
-    select(func.count())
-    .where(members.c.loop_id == loops.c.id, members.c.status == "active", MAY_ANSWER)
-    .scalar_subquery()
-    .label("reached"),
-    SOME_OPEN.scalar_subquery().label("ahead"),
-    select(channels.c.id)
-    .join(members, members.c.user_id == channels.c.user_id)
-    .where(members.c.loop_id == loops.c.id, members.c.status == "active", channels.c.enabled == 1)
-    .exists()
-    .label("has_channels"),
-    loops.c.ladder.is_not(None).label("has_ladder"),
-).where(loops.c.id == bindparam("loop_id"), loops.c.archived_at.is_(None)).with_for_update(**_KEPT_IN_USE)
+_where_to_ask = (
+    select(
+        loops.c.creator_id,
+        loops.c.allow_client_answers,
+        select(func.count())
+        .where(members.c.loop_id == loops.c.id, members.c.status == "active", MAY_ANSWER)
+        .scalar_subquery()
+        .label("reached"),
+        SOME_OPEN.scalar_subquery().label("ahead"),
+        select(channels.c.id)
+        .join(members, members.c.user_id == channels.c.user_id)
+        .where(members.c.loop_id == loops.c.id, members.c.status == "active", channels.c.enabled == 1)
+        .exists()
+        .label("has_channels"),
+        loops.c.ladder.is_not(None).label("has_ladder"),
+    )
+    .where(loops.c.id == bindparam("loop_id"), loops.c.archived_at.is_(None))
+    .with_for_update(**_KEPT_IN_USE)
+)
 _in_use = (
     select(loops.c.id)
     .where(loops.c.id == bindparam("loop_id"), loops.c.archived_at.is_(None))
@@ -213,7 +217,8 @@ def archive(tx: Tx, agent: Agent, loop_id: str) -> dict[str, Any]:
 
 def close(tx: Tx, loop_id: str) -> int:
     """Mark a loop as archived; returns how many of its requests are open, for which the caller undoes it."""
-    tx.connection.execute(_for_itself, {"loop_id": loop_id})  # waits for those that ask in it, and keeps new ones waiting
+    # it waits for those that ask in the loop, and keeps new ones waiting
+    tx.connection.execute(_for_itself, {"loop_id": loop_id})
     done = update(loops).where(loops.c.id == loop_id, loops.c.archived_at.is_(None)).values(archived_at=tx.now)
     tx.connection.execute(done)
     return int(tx.connection.execute(_open_in, {"loop_id": loop_id, "now": tx.now}).scalar_one())

@@ -19,10 +19,10 @@ from hitl_mcp.contract.ids import is_id
 from hitl_mcp.contract.models import Created, Loop, NewRequest, ReviewRequest
 from hitl_mcp.contract.text import digest
 from hitl_mcp.errors import BadRequest, HITLError, NotAllowed, NotFound
-from hitl_mcp.sdk.which_loop import find_loop
 from hitl_mcp.sdk.aio import AsyncHITLClient
 from hitl_mcp.sdk.endpoint import Endpoint
 from hitl_mcp.sdk.watch import Watch
+from hitl_mcp.sdk.which_loop import find_loop
 from hitl_mcp.tools.deliveries import Deliveries
 from hitl_mcp.tools.dialog import Silence
 from hitl_mcp.tools.results import READS, review_result, waits_for_a_person, where_it_stands, words_on

@@ -13,7 +13,6 @@ from hitl_mcp.contract.answers import first_fault
 from hitl_mcp.errors import NotAuthorised, Unreachable
 from hitl_mcp.tools.wording import EXAMPLES, VALUES
 
-
 _CHECKED_BY = "whoever set this MCP server up looks what is wrong with `hitl-mcp doctor`"
 
 
@@ -27,9 +26,11 @@ def explain(tool: str, cause: Exception) -> str:
         where, why = first_fault(cause)
         return f"{'.'.join(where) or 'arguments'}: {why}. Correct it and call {tool} again{_example(tool, where)}"
     if isinstance(cause, NotAuthorised):
-        return f"The API key is not accepted ({cause}). Nothing was done. Tell the user: {_CHECKED_BY}, and sets a new key."
+        done = "Nothing was done. Tell the user"
+        return f"The API key is not accepted ({cause}). {done}: {_CHECKED_BY}, and sets a new key."
     if type(cause) is Unreachable:
-        return f"{str(cause).removesuffix('.')}. Nothing was approved. Try again later; if it goes on, tell the user: {_CHECKED_BY}."
+        then = "Nothing was approved. Try again later; if it goes on, tell the user"
+        return f"{str(cause).removesuffix('.')}. {then}: {_CHECKED_BY}."
     return str(cause)
 
 

@@ -123,7 +123,7 @@ class Gallery:
         return str(await self.on.services.store.read(lambda tx: tx.connection.execute(found).scalar()))
 
     async def undo_seconds(self, seconds: int) -> None:
-        """How long an answer in the loop can be taken back, from now on, which is no longer before the browser's now."""
+        """How long an answer in the loop can be taken back, from now on, also by the browser's clock."""
         self.clock.now = max(self.clock.now, wall_clock())
         change = update(loops).where(loops.c.id == self.loop_id).values(undo_seconds=seconds or None)
         await self.on.services.store.write(lambda tx: tx.connection.execute(change) and None)

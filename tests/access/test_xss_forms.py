@@ -30,7 +30,11 @@ SECRET = {"POST /reach/channels": {"address"}}
 """Beside passwords what is never shown again."""
 UNSAID = {"POST /sign-in/mail"}
 """Whether an address is known is not said, so it is not repeated either."""
-NEVER_TAKEN = {("POST /sign-in", "code"), ("POST /sign-in/password", "email"), ("POST /loops/*/escalation", "s2-on_option")}
+NEVER_TAKEN = {
+    ("POST /sign-in", "code"),
+    ("POST /sign-in/password", "email"),
+    ("POST /loops/*/escalation", "s2-on_option"),
+}
 """What nobody knows who types such things; and a step of a ladder that says when, but not what then."""
 _UNPARSED = "console warning: The specified value "
 """What was typed past the browser into a field for a number is shown again, and the browser says that it is none."""

@@ -143,9 +143,7 @@ def words_from(first: int, count: int = 900) -> str:
 
 async def test_texts_that_are_slow_to_compare_are_shown_whole_and_hold_nobody_up(folder: Path) -> None:
     async with stage(folder) as on, browsing(on.found) as browser:
-        asked = [
-            await ask_for(on, f"Delete {n}?", context={"files": words_from(0x4E00 + 0x800 * n)}) for n in range(8)
-        ]
+        asked = [await ask_for(on, f"Delete {n}?", context={"files": words_from(0x4E00 + 0x800 * n)}) for n in range(8)]
         await change(on, asked[7], context={"files": words_from(0xAC00)})
         with anyio.fail_after(60):
             there = await browser.get("/")

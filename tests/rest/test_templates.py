@@ -124,7 +124,11 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"name": "x", "fields": []}, "Validation failed", "fields List should have at least 1 item"),
     ({"name": "x", "fields": ["y"]}, "Invalid request body", "fields.0 must be a JSON object"),
     ({"name": "x", "fields": FIELDS, "key": "a b"}, "Validation failed", "key String should match pattern"),
-    ({"name": "x", "fields": FIELDS, "loop_id": "x"}, "Validation failed", "loop_id must be an id: 24 characters 0-9 and a-f"),
+    (
+        {"name": "x", "fields": FIELDS, "loop_id": "x"},
+        "Validation failed",
+        "loop_id must be an id: 24 characters 0-9 and a-f",
+    ),
     ({"name": "x", "fields": FIELDS, "loop_id": "0" * 24}, "Loop not found", ""),
     ({"name": "x", "fields": FIELDS, "settings": []}, "Invalid request body", "settings must be a JSON object"),
     ({"name": "x", "fields": [{"name": "f", "type": "file"}]}, "Invalid template fields", "fields.0: type file cannot"),

@@ -112,7 +112,8 @@ def _nginx(folder: Path, url: str, port: int) -> tuple[list[str], Path]:
     }.items():
         assert former in shown, former
         shown = shown.replace(former, now)
-    kept = "\n".join(f"{name}_temp_path {folder}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    kept = "\n".join(f"{name}_temp_path {folder}/{name};" for name in kinds)
     around = f"daemon off;\nmaster_process off;\npid {folder}/pid;\nerror_log stderr;\nevents {{}}\n"
     (folder / "nginx.conf").write_text(f"{around}http {{\naccess_log off;\n{kept}\n{shown}}}\n")
     return ["nginx", "-c", str(folder / "nginx.conf"), "-e", "stderr"], authority

@@ -1,4 +1,4 @@
-"""A loop is archived in the moment in which something is asked in it, or climbs to it: one of the two is refused (H9)."""
+"""A loop is archived in the moment in which something is asked in it, or climbs to it: one is refused (H9)."""
 
 from __future__ import annotations
 

@@ -48,7 +48,8 @@ async def test_a_stream_that_nobody_reads_is_ended_and_resumed_without_a_gap(
         key = on.found.endpoint().key
         port = int(on.found.address.rpartition(":")[2])
         async with await anyio.connect_tcp("127.0.0.1", port) as stream:
-            head = f"GET {routes.EVENTS_STREAM} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {key}\r\n\r\n"
+            first = f"GET {routes.EVENTS_STREAM} HTTP/1.1"
+            head = f"{first}\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {key}\r\n\r\n"
             await stream.send(head.encode())
             begun = await stream.receive()
             assert b"event: ready" in begun
@@ -67,9 +68,7 @@ async def test_a_stream_that_nobody_reads_is_ended_and_resumed_without_a_gap(
                         break
         assert start < position and len(seen) < len(closed), "it was ended before it had told of everything"
         with anyio.fail_after(60):
-            while changes := (
-                await ask(on.found.endpoint(), "GET", f"{routes.EVENTS}?after={position}")
-            )["changes"]:
+            while changes := (await ask(on.found.endpoint(), "GET", f"{routes.EVENTS}?after={position}"))["changes"]:
                 seen += [change["request_id"] for change in changes if change["type"] == "cancelled"]
                 position = changes[-1]["position"]
         assert set(seen) == set(closed)

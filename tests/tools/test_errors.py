@@ -165,7 +165,9 @@ async def test_what_a_model_is_shown_is_short_and_the_shown_schema_is_that_of_th
             assert setting in config["properties"]
 
 
-@pytest.mark.parametrize(("served", "said"), [(True, "The API key is not accepted (Invalid API key)"), (False, "did not")])
+@pytest.mark.parametrize(
+    ("served", "said"), [(True, "The API key is not accepted (Invalid API key)"), (False, "did not")]
+)
 async def test_a_wrong_key_and_a_dead_server_are_told_with_what_to_do(folder: Path, served: bool, said: str) -> None:
     async with world(folder) as here:
         url = here.found.address if served else f"http://127.0.0.1:{free_port()}"

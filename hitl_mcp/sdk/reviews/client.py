@@ -21,11 +21,11 @@ from hitl_mcp.sdk.given import valid
 from hitl_mcp.sdk.plain import plain
 from hitl_mcp.sdk.reviews.building import as_approval, as_form, filled
 from hitl_mcp.sdk.reviews.defaults import default_loop
-from hitl_mcp.sdk.which_loop import find_loop
 from hitl_mcp.sdk.reviews.models import NewReview, Review, ReviewChange
 from hitl_mcp.sdk.reviews.results import read_review
 from hitl_mcp.sdk.reviews.template import Template
 from hitl_mcp.sdk.reviews.templates import shelf_of
+from hitl_mcp.sdk.which_loop import find_loop
 
 _INSTEAD = "Cancel the review and create another: who has it open could not be told that it changed."
 

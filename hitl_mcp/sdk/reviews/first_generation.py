@@ -15,8 +15,8 @@ from hitl_mcp.sdk import calls
 from hitl_mcp.sdk.backend import Backend
 from hitl_mcp.sdk.given import valid
 from hitl_mcp.sdk.plain import plain
-from hitl_mcp.sdk.which_loop import HasLoops, find_loop
 from hitl_mcp.sdk.reviews.models import PRIORITIES
+from hitl_mcp.sdk.which_loop import HasLoops, find_loop
 
 _OPTIONS = ["Approve", "Reject", "Needs Changes"]
 _AS_IT_IS = ("timeout_seconds", "callback_url", "processing_type", "platform", "platform_version", "tags")

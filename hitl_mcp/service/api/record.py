@@ -51,7 +51,10 @@ async def run_retention(wanted: RetentionRun, console: ConsoleCaller, services: 
     """Empty the closed requests whose time is over, as is done daily; or only count them."""
     retention = services.daily.retention
     if retention is None:
-        raise BadRequest("HITL_RETENTION_DAYS is not set where the service runs, so everything is kept. Set it there and start the service again")
+        raise BadRequest(
+            "HITL_RETENTION_DAYS is not set where the service runs, so everything is kept. Set it there and start the "
+            "service again"
+        )
     try:
         done = await (retention.due() if wanted.dry_run else retention.run())
     except OSError as error:

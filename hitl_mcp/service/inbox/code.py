@@ -20,7 +20,7 @@ LANGUAGES = frozenset(
 CLASSES = frozenset(name for name in STANDARD_TYPES.values() if name)
 MAX_CODE = 12_000
 MAX_LEXED = 1_000
-"""Longer code is not coloured: on twelve thousand letters made for it, some lexers take minutes, and hold everybody up."""
+"""Longer code is not coloured: on 12,000 letters made for it some lexers take minutes, and hold everybody up."""
 _DIFF = re.compile(r"^--- .+\n\+\+\+ .+\n@@ -\d+(,\d+)? \+\d+(,\d+)? @@", re.MULTILINE)
 _DIFF_LINE = {"+": "gi", "-": "gd", "@": "gu"}
 

@@ -16,11 +16,11 @@ from hitl_mcp.contract.answers import (
 )
 from hitl_mcp.contract.models import ReviewRequest
 from hitl_mcp.contract.states import Kind, Status
+from hitl_mcp.service.inbox.comparing import Comparing, Pieces
 from hitl_mcp.service.inbox.context import count
 from hitl_mcp.service.inbox.controls import answer_form
 from hitl_mcp.service.inbox.forms import Typed, key_of
 from hitl_mcp.service.inbox.markdown import OwnAddress, leads_to
-from hitl_mcp.service.inbox.comparing import Comparing, Pieces
 from hitl_mcp.service.inbox.texts import N_, _, ngettext
 from hitl_mcp.service.inbox.words import DECISIONS, answer_words, characters, field_words
 from hitl_mcp.service.lifecycle.holding import Held
