@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from html import escape
 
 from pygments.lexer import Lexer
@@ -19,8 +20,11 @@ LANGUAGES = frozenset(
 """What is coloured; any other language is shown as it is."""
 CLASSES = frozenset(name for name in STANDARD_TYPES.values() if name)
 MAX_CODE = 12_000
-MAX_LEXED = 1_000
-"""Longer code is not coloured: on 12,000 letters made for it some lexers take minutes, and hold everybody up."""
+MAX_LEXED = 4_000
+"""Longer code is not coloured: one expression of a lexer may take time that grows with the square of the text, and
+while it runs nothing else does."""
+MAX_SECONDS = 0.15
+"""Of a core, for one text. Ordinary code takes a tenth of it; code made for that would take some lexers minutes."""
 _DIFF = re.compile(r"^--- .+\n\+\+\+ .+\n@@ -\d+(,\d+)? \+\d+(,\d+)? @@", re.MULTILINE)
 _DIFF_LINE = {"+": "gi", "-": "gd", "@": "gu"}
 
@@ -46,10 +50,22 @@ def coloured(code: str, language: str) -> str | None:
         lexer: Lexer = find_lexer_class_by_name(language)(stripnl=False, ensurenl=False)
     except ClassNotFound:
         return None
-    tokens = list(lexer.get_tokens(code))
-    if "".join(text for _, text in tokens) != code:  # a lexer may rewrite what it reads; the person sees what was sent
+    tokens = _tokens_in_time(lexer, code)
+    # a lexer may rewrite what it reads; the person sees what was sent
+    if tokens is None or "".join(text for _, text in tokens) != code:
         return None
     return "".join(_span(_class_of(kind), text) for kind, text in tokens)
+
+
+def _tokens_in_time(lexer: Lexer, code: str) -> list[tuple[object, str]] | None:
+    """What the lexer makes of it; None when it takes too long, so that an agent's text holds nobody up."""
+    until = time.thread_time() + MAX_SECONDS
+    tokens: list[tuple[object, str]] = []
+    for token in lexer.get_tokens(code):
+        tokens.append(token)
+        if time.thread_time() > until:
+            return None
+    return tokens
 
 
 def _difference(code: str) -> str:
