@@ -13,11 +13,17 @@ import anyio
 import psutil
 import pytest
 
+from tests.nightly import mark_the_rest
 from tests.world import WAIT, end_service
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # a run that a shell has put into the background ignores it, and so would every program it starts
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave to the night what CI has no time for."""
+    mark_the_rest(items)
 
 
 @pytest.fixture

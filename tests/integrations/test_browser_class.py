@@ -15,8 +15,7 @@ from playwright.async_api import Browser, Page
 
 from hitl_mcp.contract import routes
 from hitl_mcp.service.browser import MODULE, TYPES
-from tests.browser import anyio_backend as anyio_backend
-from tests.browser import chrome as chrome
+from tests.browser import browser
 from tests.programs import ROOT, address_of, gunicorn, listening
 from tests.rest.backend import Backend, opened
 from tests.world import WAIT, environment
@@ -60,6 +59,19 @@ def site(tmp_path_factory: pytest.TempPathFactory, no_settings: None) -> Generat
         given = {"HITL_API_KEY": own.key or "", "HITL_BASE_URL": address}
         with gunicorn("examples.browser.app:app", environment(folder, **given), at=taken):
             yield Site(origin, service, loop)
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    """One event loop for the module, in which its browser lives; the one of a package would outlast it here."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def chrome(anyio_backend: str) -> AsyncGenerator[Browser]:
+    """The running browser."""
+    async with browser() as started:
+        yield started
 
 
 @pytest.fixture
