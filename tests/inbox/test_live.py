@@ -15,7 +15,7 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.inbox.visit import Visit, ask_for, change, new_code, visiting
 from tests.local.machine import gone
-from tests.world import running_service, sign_in, stdio_client, world
+from tests.world import WAIT, running_service, sign_in, stdio_client, world
 
 pytestmark = pytest.mark.anyio
 
@@ -203,8 +203,8 @@ async def test_a_page_says_that_it_is_not_live_and_recovers_when_the_service_is_
             os.utime(folder / "alive", (time.time() + 3, time.time() + 3))
             await client.call_tool("request_human_approval", arguments | {"action": "After the crash"})
             assert (await running_service(folder)).state.port == visit.found.state.port
-            await expect(page.locator("#live")).to_have_text("Live")
-            await expect(page.locator(".card")).to_have_count(2)
+            await expect(page.locator("#live")).to_have_text("Live", timeout=WAIT * 1000)
+            await expect(page.locator(".card")).to_have_count(2, timeout=WAIT * 1000)
             assert await is_the_same(page)
 
 

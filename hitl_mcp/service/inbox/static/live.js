@@ -5,6 +5,8 @@ import { text } from "./texts.js";
 
 const WORDS = { live: "live", lost: "lost", "signed-out": "signedOut" };
 const AGAIN_MS = 60_000;
+const LOOK_MS = 10_000;
+const RETRY_MS = 2000;
 const light = document.getElementById("live");
 const news = document.getElementById("news");
 const onList = document.getElementById("requests") !== null;
@@ -30,12 +32,15 @@ function showCount(open) {
   badge?.catch(() => {}); // not installed, or not allowed
 }
 
-/** The page as the service would show it now; nothing when it cannot be had. */
+/** The page as the service would show it now; nothing when it cannot be had, and then it is asked for again. */
 async function fresh(url) {
-  const answer = await fetch(url, { headers: { Accept: "text/html" } }).catch(() => null);
+  const until = AbortSignal.timeout(LOOK_MS);
+  const answer = await fetch(url, { headers: { Accept: "text/html" }, signal: until }).catch(() => null);
   if (answer?.status === 401) showState("signed-out");
-  if (!answer?.ok) return null;
-  return new DOMParser().parseFromString(await answer.text(), "text/html");
+  const words = answer?.ok ? await answer.text().catch(() => null) : null;
+  const passes = !answer || answer.status >= 500 || (answer.ok && words === null);
+  if (passes) setTimeout(look, RETRY_MS);
+  return words === null ? null : new DOMParser().parseFromString(words, "text/html");
 }
 
 /** What is read stays where it is: the first line in sight, the focus, and what was unfolded. */
