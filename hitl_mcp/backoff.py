@@ -12,7 +12,12 @@ _own = random.SystemRandom()
 
 def pause(first: float, attempt: int, longest: float) -> float:
     """Seconds to wait: `first`, doubled `attempt` times, at most `longest`, of which the last half is drawn."""
-    return min(longest, first * 2 ** min(attempt, _MAX_DOUBLINGS)) * drawn(0.5, 1)
+    return grown(first, attempt, longest) * drawn(0.5, 1)
+
+
+def grown(first: float, attempt: int, longest: float) -> float:
+    """`first`, doubled `attempt` times, at most `longest`."""
+    return min(longest, first * 2 ** min(attempt, _MAX_DOUBLINGS))
 
 
 def drawn(low: float, high: float) -> float:

@@ -19,7 +19,7 @@ from typing import Any, ParamSpec, TypeVar, cast, overload
 
 import anyio
 
-from hitl_mcp.backoff import drawn
+from hitl_mcp.backoff import drawn, grown
 from hitl_mcp.errors import HITLError, ServiceFault, ServiceNotStarted, TooManyRequests, Unreachable
 from hitl_mcp.sdk import once
 
@@ -60,7 +60,7 @@ def retry_with_backoff(max_retries: Any = 3, retry_delay: float = 1.0, max_delay
             raise TypeError("retry_with_backoff cannot repeat a generator; decorate a function that returns its result")
 
         def pause(error: HITLError, attempt: int) -> float:
-            longest = min(max_delay, retry_delay * 2 ** min(attempt, 30))
+            longest = grown(retry_delay, attempt, max_delay)
             wait = pause_after(error, longest, max_delay, datetime.now(UTC)) if attempt < retries else None
             if wait is None:
                 raise error
