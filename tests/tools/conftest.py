@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+_REPEATED = (("http", "legacy"), ("stdio", "auto"))
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -11,7 +13,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "tools" in item.path.parts:
             given: dict[str, object] = getattr(getattr(item, "callspec", None), "params", {})
-            older = given.get("transport") == "http" and given.get("era") == "legacy"
-            newer = given.get("transport") == "stdio" and given.get("era") == "auto"
-            if older or newer or given.get("transport") == "sse":
+            transport, era = given.get("transport"), given.get("era")
+            if transport == "sse" or (transport, era) in _REPEATED:
                 item.add_marker(pytest.mark.nightly)
